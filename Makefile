@@ -1,0 +1,38 @@
+# Two commands do everything: `make run` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONPATH := layers/patchcord:.
+ARGS ?=
+
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/ready: requirements/dev.txt requirements/runtime.txt
+	@echo "making the environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@touch $@
+
+run: $(VENV)/ready  ## the whole product on this machine, with a day of calls (ARGS=--once ends after the day)
+	@$(BIN)/python -m sandbox $(ARGS)
+
+test: $(VENV)/ready  ## all tests
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: $(VENV)/ready  ## ruff, mypy --strict, import-linter, cfn-lint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/cfn-lint template.yaml
+
+golden: $(VENV)/ready  ## golden rows: FILE=path LEVEL=decision|twin
+	@$(BIN)/python -m tests.golden $(if $(FILE),--file $(FILE)) $(if $(LEVEL),--level $(LEVEL))
+
+bench: $(VENV)/ready  ## start-up, speed, round trips, as ratios of one run
+	@$(BIN)/python -m bench
+
+.PHONY: help run test lint golden bench

@@ -1,0 +1,1 @@
+"""What shall happen: situation, row, effects; routing order; texts; profiles. No I/O, imports model only."""

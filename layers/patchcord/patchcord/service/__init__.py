@@ -1,0 +1,1 @@
+"""The way of an event: accept, perform, retry; and the wiring."""

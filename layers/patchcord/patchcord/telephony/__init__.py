@@ -1,0 +1,1 @@
+"""Telephony providers behind one port: what they send, in neutral words."""

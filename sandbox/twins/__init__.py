@@ -1,0 +1,1 @@
+"""Fake CRM servers, one module a vendor."""
