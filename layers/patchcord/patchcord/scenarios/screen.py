@@ -1,0 +1,71 @@
+"""The filters that come before any row: blocked, own and hidden numbers, calls that are not ours to log (rules.md 3.1)."""
+
+from __future__ import annotations
+
+from patchcord.model.events import CallType, EventKind, Moment, Outcome
+from patchcord.model.settings import RowName, Settings
+from patchcord.model.timeline import Timeline
+
+Screened = tuple[str, tuple[str, ...]]
+"""Why nothing is done, and the rules that say so."""
+
+
+def screen(timeline: Timeline, settings: Settings) -> Screened | None:
+    """The reason to ignore a call, form or dialogue, None if it shall be processed."""
+    if timeline.client is not None:
+        reason = _number_reason(timeline, settings)
+        if reason is not None:
+            return reason
+    if timeline.kind is EventKind.CALL:
+        return _call_reason(timeline)
+    if timeline.kind is EventKind.FORM:
+        return _form_reason(timeline, settings)
+    return _messenger_reason(timeline, settings)
+
+
+def _number_reason(timeline: Timeline, settings: Settings) -> Screened | None:
+    client = timeline.client or ""
+    concerned = timeline.kind is EventKind.CALL or settings.blocked.scope == "all"
+    if concerned and client in settings.blocked_e164:
+        return "blocked_number", ("S0-36", "S0-37", "S0-38", "D-19")
+    if client == timeline.line or client in settings.own_e164 or settings.directory.owns_number(client):
+        return "own_number", ("D-10",)
+    return None
+
+
+def _call_reason(timeline: Timeline) -> Screened | None:
+    if timeline.call_type is CallType.INTERNAL:
+        return "internal_call", ("D-10",)
+    if timeline.outcome is Outcome.IGNORED:
+        return "forbidden_destination", ("D-24",)
+    if timeline.client is None and not timeline.hidden and timeline.reached(Moment.END):
+        return "no_client_number", ("D-09",)
+    return None
+
+
+def _form_reason(timeline: Timeline, settings: Settings) -> Screened | None:
+    if not settings.forms.enabled:
+        return "forms_off", ("S0-29", "V-11")
+    if timeline.client is None and settings.forms.no_phone == "skip":
+        return "form_without_phone", ("D-16",)
+    return None
+
+
+def _messenger_reason(timeline: Timeline, settings: Settings) -> Screened | None:
+    if not settings.messenger.enabled:
+        return "messenger_off", ("S0-31",)
+    if Moment.DISPATCH not in timeline.moments:
+        return "not_dispatched", ("S0-31",)
+    if timeline.client is None:
+        return "dispatch_without_phone", ("V-12",)
+    return None
+
+
+def nothing_due(moment: Moment, kind: EventKind, settings: Settings) -> bool:
+    """Whether no row of the project acts at this moment of a call, so that its event needs no work at all."""
+    if kind is not EventKind.CALL or moment not in {Moment.RING, Moment.ANSWER}:
+        return False
+    if moment is Moment.RING:
+        rows = (RowName.IN_RINGING_NEW, RowName.IN_RINGING_EXISTING)
+        return not any(settings.row(name).create or settings.row(name).popup for name in rows)
+    return not any(row.at in {Moment.RING, Moment.ANSWER} for row in settings.rows.values())

@@ -1,0 +1,48 @@
+"""`make golden`: run the golden rows and print one line a row."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.golden import decision
+from tests.golden.rows import SHARED, Row, load
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="make golden", description="Run golden rows against the product.")
+    parser.add_argument("--file", type=Path, default=SHARED, help="the golden file (default: the shared one)")
+    parser.add_argument("--level", choices=("decision", "twin"), default="decision")
+    chosen = parser.parse_args(arguments)
+    if not chosen.file.is_file():
+        print(f"no golden file at {chosen.file}: name one with FILE=path")
+        return 2
+    return report(load(chosen.file), chosen.level)
+
+
+def report(rows: list[Row], level: str) -> int:
+    """Print a line for each row and the sums; 0 when nothing failed."""
+    skip, run = runner(level)
+    passed = failed = skipped = 0
+    for row in rows:
+        reason = skip(row)
+        if reason is not None:
+            skipped += 1
+            print(f"{row.id} skipped: {reason}")
+            continue
+        problems = run(row)
+        passed, failed = passed + (not problems), failed + bool(problems)
+        print(f"{row.id} FAIL {'; '.join(problems)}" if problems else f"{row.id} ok")
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed else 0
+
+
+def runner(level: str) -> tuple[Callable[[Row], str | None], Callable[[Row], list[str]]]:
+    """Why a row is skipped at a level, and how it is run there."""
+    return lambda row: decision.LATER.get(row.kind), decision.run
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
