@@ -35,4 +35,19 @@ golden: $(VENV)/ready  ## golden rows: FILE=path LEVEL=decision|twin
 bench: $(VENV)/ready  ## start-up, speed, round trips, as ratios of one run
 	@$(BIN)/python -m bench
 
-.PHONY: help run test lint golden bench
+.venv-sam/ready: requirements/build.txt
+	@echo "making the environment for SAM in .venv-sam …"
+	@$(PYTHON) -m venv .venv-sam
+	@.venv-sam/bin/pip install --quiet --disable-pip-version-check -r requirements/build.txt
+	@touch $@
+
+build validate: SAM := env -u PYTHONPATH SAM_CLI_TELEMETRY=0 PYTHON=$(CURDIR)/.venv-sam/bin/python .venv-sam/bin/sam
+
+build: .venv-sam/ready  ## the artefacts for AWS, in .aws-sam/build (no account, no Docker)
+	@$(SAM) build $(ARGS)
+	@echo "built: .aws-sam/build/template.yaml, layer in .aws-sam/build/PatchcordLayer; docs/aws.md says how to deploy"
+
+validate: .venv-sam/ready  ## sam validate --lint
+	@$(SAM) validate --lint
+
+.PHONY: help run test lint golden bench build validate

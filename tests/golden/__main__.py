@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.golden import decision
+from tests.golden import decision, twin
 from tests.golden.rows import SHARED, Row, load
 
 
@@ -41,6 +41,8 @@ def report(rows: list[Row], level: str) -> int:
 
 def runner(level: str) -> tuple[Callable[[Row], str | None], Callable[[Row], list[str]]]:
     """Why a row is skipped at a level, and how it is run there."""
+    if level == "twin":
+        return twin.skipped, twin.run
     return lambda row: decision.LATER.get(row.kind), decision.run
 
 

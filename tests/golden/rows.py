@@ -38,7 +38,7 @@ class Row:
 
     @property
     def event(self) -> Tree:
-        return self.body["event"]
+        return dict(self.body["event"])
 
     @property
     def kind(self) -> str:
@@ -46,11 +46,11 @@ class Row:
 
     @property
     def expected(self) -> list[Tree]:
-        return self.body["expected"]
+        return list(self.body["expected"])
 
     @property
     def must_not(self) -> list[Any]:
-        return self.body.get("must_not") or []
+        return list(self.body.get("must_not") or [])
 
     @property
     def crm(self) -> str:
@@ -62,7 +62,7 @@ class Row:
 
     @property
     def override(self) -> Tree:
-        return self.body["settings"].get("override") or {}
+        return dict(self.body["settings"].get("override") or {})
 
     @property
     def project(self) -> Tree:

@@ -26,6 +26,11 @@ class Agent:
             return f"sip:{sip_login(self.sip)}"
         return self.number or self.extension or self.email or self.provider_id or self.name or ""
 
+    @property
+    def is_identified(self) -> bool:
+        """Whether there is more than a name."""
+        return any((self.provider_id, self.sip, self.number, self.extension, self.email))
+
     def same_as(self, other: Agent) -> bool:
         """Whether the two share an identifier; names do not identify (telephony.md 1.4)."""
         return any(

@@ -66,9 +66,7 @@ def fold(events: Iterable[Event]) -> Timeline:
     ends = [event for event in ordered if event.moment is Moment.END]
     outcome_event = _decisive(ends)
     handlers = _handlers(ordered)
-    outcome = outcome_event.outcome if outcome_event else None
-    if outcome is None and handlers and not ends:
-        outcome = Outcome.ANSWERED
+    outcome = outcome_event.outcome if outcome_event else Outcome.ANSWERED if handlers else None
     recorded = _last(ordered, "recording")
     moments = {event.moment for event in ordered}
     recording_late = recorded is not None and (
@@ -122,7 +120,8 @@ def _handlers(ordered: list[Event]) -> tuple[Agent, ...]:
     """Who talked, first to last. An end event names one talker only: it adds one that no answer event told of."""
     handlers = list(_agents([event for event in ordered if event.moment is not Moment.END], Part.ANSWERED))
     for agent in _agents([event for event in ordered if event.moment is Moment.END], Part.ANSWERED):
-        if not any(agent.same_as(other) for other in handlers):
+        # a bare name identifies nobody, so it adds nobody to those who are known (telephony.md 1.4)
+        if not handlers or (agent.is_identified and not any(agent.same_as(other) for other in handlers)):
             handlers.append(agent)
     return tuple(handlers)
 

@@ -54,7 +54,8 @@ class Changes:
 class Claim:
     """The right to work for one client until `until`: `client` is the keyed hash of the number, `worker` ours alone.
 
-    `index` is what is known of the client, JSON, None when nothing is.
+    `index` is what is known of the client, JSON, None when nothing is. `interrupted` is the worker whose claim had run
+    out without being given back: it died, and nobody knows what it has written.
     """
 
     project: str
@@ -62,6 +63,7 @@ class Claim:
     worker: str
     until: datetime
     index: str | None = None
+    interrupted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,10 @@ class Queue(Protocol):
     """The promises: messages that come back until their event is carried out."""
 
     def promise(self, body: str, delay: timedelta) -> None: ...
+
+    def postpone(self, receipt: str, pause: timedelta) -> None:
+        """Keep a received message away for the pause."""
+        ...
 
     def bury(self, body: str, reason: str) -> None:
         """Put a message into the dead-letter queue, where a person finds it."""

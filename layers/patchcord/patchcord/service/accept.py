@@ -1,0 +1,158 @@
+"""The door: a webhook is authenticated, read, stored and promised, and then worked on (design 2).
+
+Answers: 200 with what was done; 202 when the promise will finish it; 404 for an unknown project or a wrong secret, without
+a hint which; 400 as problem+json that names each field. Nothing is stored before the sender is known.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from importlib import import_module
+from typing import Any, cast
+
+from patchcord.model.codec import dump
+from patchcord.model.events import Event
+from patchcord.service.clock import Clock, Deadline
+from patchcord.service.observe import Observer
+from patchcord.service.perform import Performer, Report, Status
+from patchcord.service.projects import Project, Projects
+from patchcord.store.port import Queue
+from patchcord.telephony.port import BadInput, HttpRequest, Problem, Reading, Telephony
+
+PROMISE_DELAY = timedelta(seconds=90)
+"""When the promise looks after an event: longer than any function may run, so that it finds either a result or a crash."""
+
+LARGEST_BODY = 256 * 1024
+
+FINISHED = frozenset({Status.DONE, Status.DUPLICATE, Status.IGNORED, Status.FAILED})
+"""Nothing more will happen by itself: answered 200. A refused write stands in the dead-letter queue and in the journal."""
+
+Payload = Mapping[str, Any]
+Response = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything a function needs, built once a container."""
+
+    projects: Projects
+    performer: Performer
+    queue: Queue
+    clock: Clock
+    observer: Observer
+
+
+def webhook(service: Service, payload: Payload, provider: str, hint: str, deadline: Deadline) -> Response:
+    """Answer one webhook of a telephony provider. `payload` is API Gateway's, version 2.0; `hint` what the URL says."""
+    path = payload.get("pathParameters") or {}
+    project = service.projects.get(path.get("project", ""))
+    if project is None or not project.admits(path.get("secret", "")) or project.settings.telephony.provider != provider:
+        service.observer.count("Refused")
+        return problem(HTTPStatus.NOT_FOUND, "There is nothing here.")
+    try:
+        event = read(provider, request_of(payload, service.clock), hint, project)
+    except BadInput as bad:
+        service.observer.count("BadInput")
+        service.observer.logger.warning(
+            "webhook not readable", project=project.name, fields=[item.field for item in bad.problems]
+        )
+        return problem(HTTPStatus.BAD_REQUEST, "The webhook could not be read.", bad.problems)
+    return take(service, project, event, deadline)
+
+
+def read(provider: str, request: HttpRequest, hint: str, project: Project) -> Event:
+    """The event in a request, by the provider's own module."""
+    settings = project.settings
+    telephony = cast(Telephony, import_module(f"patchcord.telephony.{provider}"))
+    rules = settings.telephony
+    reading = Reading(settings.phone.default_region, settings.timezone, rules.key_map, rules.keep_direct)
+    return telephony.read(request, hint, reading)
+
+
+def take(service: Service, project: Project, event: Event, deadline: Deadline) -> Response:
+    """Store, promise and carry out one event, and say what came of it."""
+    promise_body = promise_text(project.name, event.provider, event.call, event.key)
+    promised = False
+
+    def promise() -> None:
+        nonlocal promised
+        service.queue.promise(promise_body, PROMISE_DELAY)
+        promised = True
+
+    begun = service.clock.now()
+    with service.observer.call(project.name, event.call):
+        service.observer.count("Accepted")
+        try:
+            report = service.performer.take(
+                project, event, dump(event), promise, lambda reason: service.queue.bury(promise_body, reason), deadline
+            )
+        except Exception:  # the outermost edge: whatever went wrong, a stored and promised event is safe
+            service.observer.logger.exception("event not finished")
+            service.observer.count("Crashed")
+            if not promised:
+                return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The event could not be stored. Please send it again.")
+            report = Report(Status.WAITING, reason="internal_error")
+        milliseconds = (service.clock.now() - begun).total_seconds() * 1000
+        service.observer.reported(report, project.settings.crm.vendor, milliseconds)
+    return answer(event.call, event.key, report)
+
+
+def promise_text(project: str, provider: str, call: str, event: str) -> str:
+    """The message that brings an event back."""
+    return json.dumps({"project": project, "provider": provider, "call": call, "event": event})
+
+
+def request_of(payload: Payload, clock: Clock) -> HttpRequest:
+    """API Gateway's payload as a request. Raises BadInput for a body that is too large or wrongly encoded."""
+    text = payload.get("body") or ""
+    try:
+        body = base64.b64decode(text, validate=True) if payload.get("isBase64Encoded") else text.encode()
+    except (binascii.Error, ValueError):
+        raise BadInput((Problem("body", "base64", "something else"),)) from None
+    if len(body) > LARGEST_BODY:
+        raise BadInput((Problem("body", f"at most {LARGEST_BODY} bytes", "more"),))
+    return HttpRequest(
+        method=payload.get("requestContext", {}).get("http", {}).get("method", "POST"),
+        received_at=clock.now(),
+        query=payload.get("queryStringParameters") or {},
+        headers={name.lower(): value for name, value in (payload.get("headers") or {}).items()},
+        body=body,
+        path=payload.get("pathParameters") or {},
+    )
+
+
+def answer(call: str, event: str, report: Report) -> Response:
+    """The HTTP answer for a report."""
+    status = HTTPStatus.OK if report.status in FINISHED else HTTPStatus.ACCEPTED
+    body = {
+        "status": report.status.value if report.status in FINISHED else "accepted",
+        "call": call,
+        "event": event,
+        "situation": report.situation,
+        "reason": report.reason,
+        "rules": list(report.rules),
+        "effects": [
+            {"key": key, "what": state.what, "state": state.state.value, "id": state.id, "rules": list(state.rules)}
+            for key, state in report.effects.items()
+        ],
+    }
+    return _response(status, "application/json", body)
+
+
+def problem(status: HTTPStatus, title: str, problems: tuple[Problem, ...] = ()) -> Response:
+    """An error as problem+json (RFC 9457), naming each field and what was expected of it."""
+    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status.value}
+    if problems:
+        body["errors"] = [{"field": item.field, "expected": item.expected, "got": item.got_kind} for item in problems]
+    return _response(status, "application/problem+json", body)
+
+
+def _response(status: HTTPStatus, content_type: str, body: Mapping[str, Any]) -> Response:
+    headers = {"content-type": content_type, "cache-control": "no-store"}
+    return {"statusCode": status.value, "headers": headers, "body": json.dumps(body, ensure_ascii=False)}

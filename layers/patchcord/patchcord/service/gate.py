@@ -1,0 +1,82 @@
+"""The gate before every CRM request: the vendor's rate, cool-downs and a connection that is shut off (design 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from patchcord.crm.errors import CrmError, Transient
+from patchcord.crm.port import Crm
+from patchcord.service.clock import Clock
+from patchcord.store.port import Blocked, Store, Wait
+
+PARTS = 2
+"""Into how many windows of ours a vendor's rolling window is cut. Any rolling window touches at most one more of them,
+so a share of 1 / (PARTS + 1) in each keeps the vendor's limit whatever its phase."""
+
+DEFAULT_PAUSE = timedelta(seconds=10)
+LONGEST_WAIT = timedelta(seconds=3)
+"""A bucket that is empty for longer than this is not waited for; the promise brings the event back."""
+
+
+@dataclass(eq=False)
+class NotNow(Exception):
+    """The CRM cannot be asked before `until`."""
+
+    until: datetime
+    cooling: bool
+
+
+@dataclass(eq=False)
+class Shut(Exception):
+    """The connection is shut off until somebody connects the CRM again."""
+
+    reason: str
+
+
+@dataclass
+class Gate:
+    """Lets one worker's requests through. `units` are bought ahead, so that an event costs one round trip."""
+
+    store: Store
+    project: str
+    crm: Crm
+    clock: Clock
+    left: int = 0
+
+    def reserve(self, units: int) -> None:
+        """Make sure that `units` may be spent. Waits a moment for an empty bucket; raises NotNow or Shut."""
+        missing = units - self.left
+        if missing > 0:
+            self._take(missing)
+            self.left += missing
+
+    def spend(self, units: int) -> None:
+        """Use units that were reserved, or more."""
+        self.reserve(units)
+        self.left -= units
+
+    def _take(self, units: int) -> None:
+        rate = self.crm.declaration.rate
+        most, window = max(1, rate.units // (PARTS + 1)), rate.window / PARTS
+        begun = self.clock.now()
+        while True:
+            now = self.clock.now()
+            answer = self.store.take(self.project, self.crm.declaration.vendor, units, most, window, now)
+            if isinstance(answer, Blocked):
+                raise Shut(answer.reason)
+            if not isinstance(answer, Wait):
+                return
+            if answer.cooling or answer.until - begun > LONGEST_WAIT:
+                raise NotNow(answer.until, answer.cooling)
+            self.clock.sleep(max(0.01, (answer.until - now).total_seconds()))
+
+    def note(self, error: CrmError) -> timedelta | None:
+        """Let everybody cool down if the vendor says so; the pause until this worker's next try."""
+        if not isinstance(error, Transient):
+            return None
+        if error.cool_down:
+            pause = error.retry_after or DEFAULT_PAUSE
+            self.store.cool_down(self.project, self.crm.declaration.vendor, self.clock.now() + pause)
+            return pause
+        return error.retry_after

@@ -1,0 +1,148 @@
+"""What stands in a call's journal: states of effects, the client as first seen, the decision. As JSON, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from patchcord.model.effects import Decision
+from patchcord.model.records import Client, Owner, Record, RecordKind, Ref
+
+
+class State(StrEnum):
+    """How far an effect is. INTENDED without a later state: it may have happened, so it is looked for first."""
+
+    INTENDED = "intended"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class EffectState:
+    """One effect in the journal.
+
+    `what` says it in words for people, `id` is the vendor's id of what was written, `kind` the record kind if it is a
+    record. `since` is the time of the first intent. `recording` says whether the link was written with it. `words` are
+    the vendor's, when it refused.
+    """
+
+    state: State
+    what: str
+    since: datetime
+    rules: tuple[str, ...] = ()
+    id: str | None = None
+    kind: RecordKind | None = None
+    recording: bool = False
+    words: str = ""
+
+    @property
+    def ref(self) -> Ref | None:
+        """The record that was written, if it is one."""
+        return Ref(self.kind, self.id) if self.kind is not None and self.id is not None else None
+
+    def dump(self) -> str:
+        return _json(
+            {
+                "state": self.state.value,
+                "what": self.what,
+                "since": self.since.isoformat(),
+                "rules": list(self.rules),
+                "id": self.id,
+                "kind": self.kind.value if self.kind else None,
+                "recording": self.recording,
+                "words": self.words,
+            }
+        )
+
+
+def effect_state(text: str) -> EffectState:
+    """An effect's state as it stands in the journal."""
+    tree = json.loads(text)
+    return EffectState(
+        state=State(tree["state"]),
+        what=tree["what"],
+        since=datetime.fromisoformat(tree["since"]),
+        rules=tuple(tree.get("rules", ())),
+        id=tree.get("id"),
+        kind=RecordKind(tree["kind"]) if tree.get("kind") else None,
+        recording=tree.get("recording", False),
+        words=tree.get("words", ""),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The client as it was before the call, and when it was looked at."""
+
+    client: Client
+    at: datetime
+
+    def dump(self) -> str:
+        records = [record_tree(record) for record in self.client.records]
+        return _json({"at": self.at.isoformat(), "callback": self.client.open_callback, "records": records})
+
+
+def snapshot(text: str, phone: str | None) -> Snapshot:
+    """The stored client; the number itself is not in the journal's copy, so it is given."""
+    tree = json.loads(text)
+    records = tuple(record_of(record) for record in tree["records"])
+    return Snapshot(Client(phone, records, bool(tree.get("callback"))), datetime.fromisoformat(tree["at"]))
+
+
+def record_tree(record: Record) -> dict[str, Any]:
+    """A record as JSON; empty values are left out, and so is the name, which nobody needs here."""
+    tree = {
+        "kind": record.kind.value,
+        "id": record.id,
+        "owner": record.owner,
+        "open": record.open,
+        "contact": record.contact,
+        "organization": record.organization,
+        "created_at": _iso(record.created_at),
+        "updated_at": _iso(record.updated_at),
+        "attribution": dict(record.attribution) if record.attribution is not None else None,
+        "owners": [[owner.crm_user, owner.active, owner.employee] for owner in record.owners] or None,
+    }
+    return {key: value for key, value in tree.items() if value is not None}
+
+
+def record_of(tree: Mapping[str, Any]) -> Record:
+    """The inverse of record_tree."""
+    return Record(
+        kind=RecordKind(tree["kind"]),
+        id=tree["id"],
+        owner=tree.get("owner"),
+        open=tree["open"],
+        contact=tree.get("contact"),
+        organization=tree.get("organization"),
+        created_at=_time(tree.get("created_at")),
+        updated_at=_time(tree.get("updated_at")),
+        attribution=tree.get("attribution"),
+        owners=tuple(Owner(*owner) for owner in tree.get("owners", ())),
+    )
+
+
+def decision_text(decision: Decision) -> str:
+    """The decision as the journal keeps it: the situation, the reason and the rules; effects have their own entries."""
+    return _json({"situation": decision.situation, "reason": decision.reason, "rules": list(decision.rules)})
+
+
+def _json(tree: Mapping[str, Any]) -> str:
+    return json.dumps({key: value for key, value in tree.items() if value not in (None, "", [], False)} | _kept(tree))
+
+
+def _kept(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that mean something although they are empty."""
+    return {key: tree[key] for key in ("records",) if key in tree}
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

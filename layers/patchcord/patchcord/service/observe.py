@@ -1,0 +1,82 @@
+"""What can be seen from outside: log lines, metrics, traces; never a number, a name, a token or a secret (design 1.5).
+
+Only the words listed here reach a log line: ids of ours and of the provider, situations, rules, states, durations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
+
+from patchcord.service.perform import Report, Status
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Tracer
+
+NAMESPACE = "Patchcord"
+
+COUNTED = {
+    Status.DONE: "Done",
+    Status.DUPLICATE: "Duplicate",
+    Status.IGNORED: "Ignored",
+    Status.WAITING: "Waiting",
+    Status.PARKED: "Parked",
+    Status.FAILED: "Failed",
+}
+
+
+class Observer:
+    """Log, metrics and traces of one function."""
+
+    def __init__(self, service: str | None = None) -> None:
+        self.logger = Logger(service=service)
+        self.metrics = Metrics(namespace=NAMESPACE, service=service)
+        self._tracer: Tracer | None = None
+
+    @property
+    def tracer(self) -> Tracer:
+        """X-Ray; imported on first use, because its SDK takes longer to load than everything else here."""
+        if self._tracer is None:
+            from aws_lambda_powertools import Tracer
+
+            self._tracer = Tracer(auto_patch=False)
+        return self._tracer
+
+    @contextmanager
+    def call(self, project: str, call: str) -> Iterator[None]:
+        """Everything logged inside carries the project and the call."""
+        with self.logger.append_context_keys(project=project, call=call):
+            yield
+
+    def reported(self, report: Report, crm: str, milliseconds: float) -> None:
+        """One line and the counts for a processed event."""
+        self.count(COUNTED[report.status])
+        self.logger.info(
+            "event processed",
+            status=report.status.value,
+            situation=report.situation,
+            reason=report.reason,
+            rules=list(report.rules),
+            effects={key: state.state.value for key, state in report.effects.items()},
+            crm=crm,
+            ms=round(milliseconds),
+        )
+        with single_metric(name="Latency", unit=MetricUnit.Milliseconds, value=milliseconds, namespace=NAMESPACE) as metric:
+            metric.add_dimension(name="crm", value=crm)
+
+    def flush(self) -> None:
+        """Write out the metrics of the invocation, if there are any."""
+        if self.metrics.metric_set:
+            self.metrics.flush_metrics()
+
+    def count(self, name: str) -> None:
+        self.metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+
+    def alarm(self, project: str, crm: str) -> None:
+        """The CRM refuses our credentials: one alarm, until somebody connects it again."""
+        self.count("CrmUnauthorised")
+        self.logger.error("CRM connection shut off: credentials refused", project=project, crm=crm)

@@ -1,0 +1,438 @@
+"""Carrying out what a call asks for: fold, claim, find, decide, and the effects with intent and result (design 2, 6).
+
+Everything here may be killed at any instruction and run again by another worker. What keeps it right: one worker a
+client, an intent before and a result after each CRM write, and a look into the CRM wherever an intent has no result.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from patchcord.crm.errors import CrmError, Gone, Transient, Unauthorised
+from patchcord.crm.port import Crm, Search
+from patchcord.model.codec import load
+from patchcord.model.effects import CreateRecord, Decision, Effect, TaskKind
+from patchcord.model.events import Event
+from patchcord.model.phone import in_notation_of, read_phone
+from patchcord.model.records import Client, Record
+from patchcord.model.settings import Settings
+from patchcord.model.timeline import Timeline, fold
+from patchcord.scenarios.decide import decide
+from patchcord.scenarios.screen import nothing_due, screen
+from patchcord.service.clients import Index, before_call, client_key, index_of, merged
+from patchcord.service.clock import Clock, Deadline
+from patchcord.service.gate import Gate, NotNow, Shut
+from patchcord.service.journal import EffectState, Snapshot, State, decision_text, effect_state, snapshot
+from patchcord.service.projects import Project, Projects
+from patchcord.service.writing import Writer, in_words
+from patchcord.store.port import CallKey, Changes, Claim, ClaimLost, Entry, Held, Store
+
+LEASE = timedelta(seconds=60)
+"""Longer than any function may run, so that a claim never ends while its worker still writes."""
+
+PATIENCE = 2.0
+"""Seconds that an event waits inline for another worker of the same client."""
+
+MOST_UNRESOLVED = 4
+"""How many other calls of a client are finished first before this one leaves itself to its promise."""
+
+SNAPSHOT_FRESH = timedelta(minutes=30)
+"""How long a client as seen at one moment of a call stands for its later moments."""
+
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Status(StrEnum):
+    """What became of an event for now. WAITING and PARKED are brought back by the promise."""
+
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+    WAITING = "waiting"
+    PARKED = "parked"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was done for an event: the situation, the effects as they stand, and for WAITING the pause that is wise."""
+
+    status: Status
+    situation: str = ""
+    reason: str = ""
+    rules: tuple[str, ...] = ()
+    effects: Mapping[str, EffectState] = field(default_factory=dict)
+    retry_after: timedelta | None = None
+
+
+Promise = Callable[[], None]
+Alarm = Callable[[Project, str], None]
+Bury = Callable[[str], None]
+
+
+@dataclass
+class _Work:
+    """One run over one call."""
+
+    project: Project
+    entry: Entry
+    claim: Claim
+    deadline: Deadline
+    again: bool
+    bury: Bury
+    timeline: Timeline
+    crm: Crm
+    gate: Gate
+    states: dict[str, EffectState]
+    index: Index
+    looked: bool = False
+
+    @property
+    def settings(self) -> Settings:
+        return self.project.settings
+
+
+class Performer:
+    """Carries out events. Stateless but for its connections: any number of them work side by side."""
+
+    def __init__(self, store: Store, projects: Projects, clock: Clock, alarm: Alarm) -> None:
+        self._store, self._projects, self._clock, self._alarm = store, projects, clock, alarm
+
+    def take(self, project: Project, event: Event, body: str, promise: Promise, bury: Bury, deadline: Deadline) -> Report:
+        """Store an event, promise it, and carry it out as far as possible now.
+
+        `promise` schedules the retry; it is called after the event is stored and before any work begins.
+        """
+        key = CallKey(project.name, event.provider, event.call)
+        timeline = fold([event])
+        screened = screen(timeline, project.settings)
+        if screened is not None:
+            return self._ignore(key, event, body, Decision("ignored", reason=screened[0], rules=screened[1]))
+        if nothing_due(event.moment, event.kind, project.settings):
+            entry = self._store.accept(key, event.key, body, self._clock.now(), settled=True)
+            return Report(Status.DONE if entry.fresh else Status.DUPLICATE, reason="nothing_due")
+        # the claim comes before the journal is read: what it says is then up to date for as long as the claim holds
+        claim = self._claim(project, event.client, key) if event.client else None
+        entry = self._store.accept(key, event.key, body, self._clock.now(), settled=False)
+        if event.key in entry.settled:
+            self._give_back(claim)
+            return Report(Status.DUPLICATE, reason="repeated_delivery", effects=_states(entry))
+        promise()
+        if isinstance(claim, Claim) and not _unresolved(claim, key):
+            return self._run(project, entry, claim, deadline, bury)
+        self._give_back(claim)
+        return self.resume(project, key, bury, deadline)
+
+    def resume(self, project: Project, key: CallKey, bury: Bury, deadline: Deadline, *, again: bool = False) -> Report:
+        """Go on with a call that is stored. `again` also tries what the vendor has refused before."""
+        entry = self._store.entry(key)
+        if entry is None:
+            return Report(Status.IGNORED, reason="not_stored")
+        identity = fold(_events(entry)).client or f"{key.provider}:{key.call}"
+        for _ in range(MOST_UNRESOLVED):
+            claim = self._await_claim(project, identity, key, deadline)
+            if claim is None:
+                return Report(Status.WAITING, reason="client_busy", retry_after=timedelta(seconds=5))
+            other = _unresolved(claim, key)
+            if other is None:
+                return self._run(project, self._store.entry(key) or entry, claim, deadline, bury, again=again)
+            self._resolve(project, other, claim, deadline, bury)
+        return Report(Status.WAITING, reason="client_unresolved", retry_after=timedelta(seconds=30))
+
+    def _resolve(self, project: Project, other: CallKey, claim: Claim, deadline: Deadline, bury: Bury) -> None:
+        """Finish another call of the client first, of which nobody knows what it has written.
+
+        Its worker died, or an answer of the CRM was lost. What it made may be invisible to the CRM's search for a while,
+        so deciding anything else for this client before would make a second lead.
+        """
+        entry = self._store.entry(other)
+        if entry is None or not entry.events:
+            self._store.release(claim)
+        else:
+            self._run(project, entry, claim, deadline, bury)
+
+    def _ignore(self, key: CallKey, event: Event, body: str, decision: Decision) -> Report:
+        entry = self._store.accept(key, event.key, body, self._clock.now(), settled=True)
+        if not entry.fresh:
+            return Report(Status.DUPLICATE, reason="repeated_delivery")
+        self._store.note(key, Changes(decision=decision_text(decision)))
+        return Report(Status.IGNORED, decision.situation, decision.reason, decision.rules)
+
+    # --- claims ---
+
+    def _claim(self, project: Project, identity: str, key: CallKey) -> Claim | Held:
+        now = self._clock.now()
+        client = client_key(project.client_secret, identity)
+        return self._store.claim(project.name, client, worker_name(key), now, now + LEASE)
+
+    def _await_claim(self, project: Project, identity: str, key: CallKey, deadline: Deadline) -> Claim | None:
+        pause, waited = 0.1, 0.0
+        while True:
+            claim = self._claim(project, identity, key)
+            if isinstance(claim, Claim):
+                return claim
+            if waited >= PATIENCE or not deadline.allows(2 * pause):
+                return None
+            self._clock.sleep(pause)
+            waited, pause = waited + pause, pause * 2
+
+    def _give_back(self, claim: Claim | Held | None) -> None:
+        if isinstance(claim, Claim):
+            self._store.release(claim)
+
+    # --- one run ---
+
+    def _run(
+        self, project: Project, entry: Entry, claim: Claim, deadline: Deadline, bury: Bury, *, again: bool = False
+    ) -> Report:
+        timeline = fold(_events(entry))
+        screened = screen(timeline, project.settings)
+        if screened is not None:
+            decision = Decision("ignored", reason=screened[0], rules=screened[1])
+            return self._settle_without_crm(entry, claim, decision)
+        crm = self._projects.crm(project)
+        work = _Work(
+            project=project,
+            entry=entry,
+            claim=claim,
+            deadline=deadline,
+            again=again,
+            bury=bury,
+            timeline=timeline,
+            crm=crm,
+            gate=Gate(self._store, project.name, crm, self._clock),
+            states=_states(entry),
+            index=index_of(claim.index),
+        )
+        return self._guarded(work)
+
+    def _settle_without_crm(self, entry: Entry, claim: Claim, decision: Decision) -> Report:
+        changes = Changes(settled=frozenset(entry.events), decision=decision_text(decision))
+        self._store.finish(entry.key, claim, changes, claim.index)
+        return Report(Status.IGNORED, decision.situation, decision.reason, decision.rules)
+
+    def _guarded(self, work: _Work) -> Report:
+        """Run, and turn what stands in the way into a report; the claim is given back in every case."""
+        try:
+            return self._carry_out(work)
+        except ClaimLost:
+            return Report(Status.WAITING, reason="claim_lost")
+        except NotNow as wait:
+            self._give_back(work.claim)
+            reason = "cooling_down" if wait.cooling else "rate_limit"
+            return Report(Status.WAITING, reason=reason, retry_after=wait.until - self._clock.now())
+        except Shut as shut:
+            self._give_back(work.claim)
+            return Report(Status.PARKED, reason=shut.reason)
+        except CrmError as error:
+            self._give_back(work.claim)
+            return self._unfinished(work, error)
+
+    def _unfinished(self, work: _Work, error: CrmError) -> Report:
+        if isinstance(error, Unauthorised):
+            if self._store.block(work.project.name, error.vendor, "crm_unauthorised", self._clock.now()):
+                self._alarm(work.project, error.vendor)
+            return Report(Status.PARKED, reason="crm_unauthorised")
+        pause = work.gate.note(error)
+        if isinstance(error, Transient):
+            return Report(Status.WAITING, reason="crm_unavailable", retry_after=pause)
+        # the look-up itself was refused: nothing can be decided, and another try may be right once somebody mended it
+        return Report(Status.WAITING, reason="crm_refused_look_up", retry_after=pause)
+
+    def _carry_out(self, work: _Work) -> Report:
+        writer = Writer(
+            crm=work.crm,
+            gate=work.gate,
+            clock=self._clock,
+            settings=work.settings,
+            key=work.entry.key,
+            timeline=work.timeline,
+            states=work.states,
+            doubtful={key for key, state in work.states.items() if state.state is State.INTENDED},
+        )
+        try:
+            return self._decide_and_write(work, writer, self._seen(work))
+        except Gone:
+            # a record was deleted or converted since we looked: look again, once
+            return self._decide_and_write(work, writer, self._look(work))
+
+    def _decide_and_write(self, work: _Work, writer: Writer, seen: Snapshot) -> Report:
+        decision = decide(work.timeline, seen.client, work.settings)
+        pending = [effect for effect in decision.effects if self._is_pending(work, effect)]
+        records = [effect for effect in pending if isinstance(effect, CreateRecord)]
+        others = [effect for effect in pending if not isinstance(effect, CreateRecord)]
+        try:
+            self._write_records(work, writer, records, seen)
+            self._write_others(work, writer, others, seen)
+        except Gone:
+            if work.looked:
+                report = Report(Status.WAITING, reason="record_gone")
+                return self._leave(work, writer, seen, decision, report, forget=True)
+            raise
+        except CrmError as error:
+            return self._leave(work, writer, seen, decision, self._unfinished(work, error))
+        except NotNow as wait:
+            report = Report(Status.WAITING, reason="rate_limit", retry_after=wait.until - self._clock.now())
+            return self._leave(work, writer, seen, decision, report)
+        except _OutOfTime:
+            return self._leave(work, writer, seen, decision, Report(Status.WAITING, reason="out_of_time"))
+        return self._finish(work, writer, seen, decision)
+
+    def _is_pending(self, work: _Work, effect: Effect) -> bool:
+        state = work.states.get(effect.key)
+        return state is None or state.state is State.INTENDED or (work.again and state.state is State.FAILED)
+
+    # --- the client ---
+
+    def _seen(self, work: _Work) -> Snapshot:
+        """The client as it was before this call: as first seen if that still holds, else by asking the CRM."""
+        if work.entry.client is not None:
+            known = snapshot(work.entry.client, work.timeline.client)
+            if self._still_holds(work, known):
+                return known
+        return self._look(work)
+
+    def _look(self, work: _Work) -> Snapshot:
+        now = self._clock.now()
+        work.looked = True
+        own = frozenset(ref for state in work.states.values() if (ref := state.ref) is not None)
+        records = before_call(self._found(work), own) if work.timeline.client else ()
+        return Snapshot(Client(work.timeline.client, records, self._callback_open(work)), now)
+
+    def _still_holds(self, work: _Work, known: Snapshot) -> bool:
+        if known.at == LONG_AGO or work.index.made_by_others_since(work.entry.key.call, known.at):
+            return False
+        begun = any(state.state is not State.FAILED for state in work.states.values())
+        return begun or self._clock.now() - known.at < SNAPSHOT_FRESH
+
+    def _found(self, work: _Work) -> tuple[Record, ...]:
+        declaration, settings = work.crm.declaration, work.settings
+        look_up = declaration.requests.look_up * declaration.rate.cost("search")
+        floor = declaration.requests
+        # a client we know of usually gets one task, a new one the whole set: reserved at once, that is one round trip
+        work.gate.reserve(look_up + (1 if work.index.made else floor.create + floor.completed_task))
+        work.gate.spend(look_up)
+        phone = read_phone(work.timeline.client or "", settings.phone.default_region)
+        found = work.crm.find(phone, search_of(settings, work.timeline.client or ""))
+        return merged(work.index, found, self._clock.now(), declaration.search_lag)
+
+    def _callback_open(self, work: _Work) -> bool:
+        """Whether our last callback task is still open; asked only where it matters (O-08)."""
+        if not work.settings.tasks.dedupe_open_callback or work.index.callback is None:
+            return False
+        work.gate.spend(1)
+        return not work.crm.task(work.index.callback).completed
+
+    # --- writing ---
+
+    def _write_records(self, work: _Work, writer: Writer, records: list[CreateRecord], seen: Snapshot) -> None:
+        if records:
+            self._in_time(work, len(records))
+            self._intend(work, writer, records, seen)
+            writer.create(records)
+
+    def _write_others(self, work: _Work, writer: Writer, others: Sequence[Effect], seen: Snapshot) -> None:
+        if others:
+            self._in_time(work, 1)
+            self._intend(work, writer, others, seen)
+        for effect in others:
+            self._in_time(work, 1)
+            writer.write(effect)
+
+    def _in_time(self, work: _Work, requests: int) -> None:
+        """No effect is begun that could not end before the function's time is over."""
+        if not work.deadline.allows(requests * work.crm.declaration.time_out):
+            raise _OutOfTime
+
+    def _intend(self, work: _Work, writer: Writer, effects: Sequence[Effect], seen: Snapshot) -> None:
+        now = self._clock.now()
+        for effect in effects:
+            since = writer.states[effect.key].since if effect.key in writer.doubtful else now
+            writer.states[effect.key] = EffectState(State.INTENDED, in_words(effect), since, effect.rules)
+        changes = Changes(effects=_texts(writer.states), client=seen.dump())
+        work.claim = self._store.begin(work.entry.key, work.claim, changes, now + LEASE)
+
+    # --- ending ---
+
+    def _leave(
+        self, work: _Work, writer: Writer, seen: Snapshot, decision: Decision, report: Report, *, forget: bool = False
+    ) -> Report:
+        """Keep what was achieved, and give the claim back; the events stay unsettled. `forget` has the next try look again."""
+        client = Snapshot(seen.client, LONG_AGO).dump() if forget else seen.dump()
+        changes = Changes(effects=_texts(writer.states), client=client, decision=decision_text(decision))
+        self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer).dump())
+        return Report(report.status, decision.situation, report.reason, decision.rules, dict(writer.states), report.retry_after)
+
+    def _finish(self, work: _Work, writer: Writer, seen: Snapshot, decision: Decision) -> Report:
+        failed = [state for state in writer.states.values() if state.state is State.FAILED]
+        if failed:
+            work.bury("; ".join(f"{state.what}: {state.words}" for state in failed))
+        changes = Changes(
+            effects=_texts(writer.states),
+            settled=frozenset(work.entry.events),
+            client=seen.dump(),
+            decision=decision_text(decision),
+        )
+        self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer).dump())
+        status = Status.FAILED if failed else Status.IGNORED if decision.situation == "ignored" else Status.DONE
+        return Report(status, decision.situation, decision.reason, decision.rules, dict(writer.states))
+
+    def _new_index(self, work: _Work, writer: Writer) -> Index:
+        index = work.index.with_made(writer.made, work.entry.key.call, self._clock.now())
+        callback = writer.states.get(f"task:{TaskKind.CALLBACK.value}")
+        doubtful = any(state.state is State.INTENDED for state in writer.states.values())
+        return replace(
+            index.with_doubt(call_name(work.entry.key), doubtful),
+            callback=callback.id if callback is not None and callback.id is not None else index.callback,
+        )
+
+
+def worker_name(key: CallKey) -> str:
+    """Unlike any other, and telling which call it works on: whoever finds its claim run out can finish that call."""
+    return f"{uuid.uuid4().hex} {call_name(key)}"
+
+
+def call_name(key: CallKey) -> str:
+    return f"{key.provider} {key.call}"
+
+
+def _unresolved(claim: Claim, key: CallKey) -> CallKey | None:
+    """Another call of the client that must be finished before anything is decided for this one."""
+    interrupted = claim.interrupted.split(" ", 1)[1] if claim.interrupted else None
+    for name in (interrupted, *index_of(claim.index).doubtful):
+        if name is not None and name != call_name(key):
+            provider, call = name.split(" ", 1)
+            return CallKey(key.project, provider, call)
+    return None
+
+
+class _OutOfTime(Exception):
+    """The function's time is nearly over."""
+
+
+def search_of(settings: Settings, e164: str) -> Search:
+    """How the project wants numbers looked up (O-11, O-12, O-26)."""
+    formats: tuple[str, ...] = ()
+    if settings.phone.search == "listed_formats":
+        phone = read_phone(e164, settings.phone.default_region)
+        formats = tuple(in_notation_of(phone, example) for example in settings.phone.search_formats)
+    wanted = settings.fields.extra if settings.existing.fill_empty_utm else {}
+    attribution = {kind: dict(pairs) for kind, pairs in wanted.items()}
+    return Search(region=settings.phone.default_region, formats=formats, attribution=attribution)
+
+
+def _events(entry: Entry) -> list[Event]:
+    return [load(body) for body in entry.events.values()]
+
+
+def _states(entry: Entry) -> dict[str, EffectState]:
+    return {key: effect_state(text) for key, text in entry.effects.items()}
+
+
+def _texts(states: Mapping[str, EffectState]) -> dict[str, str]:
+    return {key: state.dump() for key, state in states.items()}

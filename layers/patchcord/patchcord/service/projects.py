@@ -1,0 +1,106 @@
+"""Projects: their settings in force, cached for a minute, and the secret in their webhook addresses."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from patchcord.model.settings import Settings
+from patchcord.service.clock import Clock
+from patchcord.store.port import Secrets, Store
+
+if TYPE_CHECKING:
+    from patchcord.crm.port import Crm
+
+FRESH_FOR = timedelta(seconds=60)
+"""How long settings are trusted without asking the store; a change acts after at most this."""
+
+SHORTEST_SECRET = 22
+"""Characters of a URL-safe secret with 128 bits."""
+
+Connect = Callable[[str, Mapping[str, str], Secrets, Store, str], "Crm"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project with its settings of one version, and what belongs to that version."""
+
+    name: str
+    version: int
+    settings: Settings
+    client_secret: str
+
+    def admits(self, secret: str) -> bool:
+        """Whether the secret of a webhook address is one of the project's; two are valid during a rotation."""
+        offered = secret_hash(secret)
+        matches = [hmac.compare_digest(offered, valid) for valid in self.settings.telephony.secrets]
+        return any(matches)  # all were compared: the time tells nothing
+
+
+def secret_hash(secret: str) -> str:
+    """A webhook secret as settings store it."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Projects:
+    """Loads projects and their CRM connections, each at most once a minute."""
+
+    def __init__(self, store: Store, secrets: Secrets, clock: Clock, connect: Connect) -> None:
+        self._store, self._secrets, self._clock, self._connect = store, secrets, clock, connect
+        self._cached: dict[str, tuple[datetime, Project | None]] = {}
+        self._connections: dict[tuple[str, int], Crm] = {}
+
+    def get(self, name: str) -> Project | None:
+        """The project, None if there is none of that name."""
+        known = self._cached.get(name)
+        if known is not None and self._clock.now() - known[0] < FRESH_FOR:
+            return known[1]
+        project = self._load(name, known[1] if known else None)
+        self._cached[name] = (self._clock.now(), project)
+        return project
+
+    def _load(self, name: str, known: Project | None) -> Project | None:
+        document = self._store.document(name)
+        if document is None:
+            return None
+        if known is not None and known.version == document.version:
+            return known
+        from patchcord.scenarios.profiles import effective
+
+        settings = effective(json.loads(document.body))
+        return Project(name, document.version, settings, self._secrets.get(name, "client_key") or "")
+
+    def crm(self, project: Project) -> Crm:
+        """The connection to the project's CRM."""
+        key = (project.name, project.version)
+        if key not in self._connections:
+            crm = project.settings.crm
+            self._connections = {other: kept for other, kept in self._connections.items() if other[0] != project.name}
+            self._connections[key] = self._connect(crm.vendor, crm.options, self._secrets, self._store, project.name)
+        return self._connections[key]
+
+    def forget(self) -> None:
+        """Trust nothing that was read before."""
+        self._cached.clear()
+        self._connections.clear()
+
+
+def save(store: Store, project: str, document: Mapping[str, Any], author: str, at: datetime) -> int:
+    """Check a settings document and store it as the next version.
+
+    Raises InvalidSettings with every finding; then nothing is stored. Warnings do not refuse it.
+    """
+    from patchcord.scenarios.constraints import check
+    from patchcord.scenarios.profiles import InvalidSettings, effective
+
+    findings = check(effective(document))
+    if any(finding.severity == "error" for finding in findings):
+        raise InvalidSettings(findings)
+    current = store.document(project)
+    body = json.dumps(document, ensure_ascii=False, default=str)
+    return store.save_document(project, body, author, at, current.version if current else 0)

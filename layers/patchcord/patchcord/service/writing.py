@@ -1,0 +1,294 @@
+"""Carrying out effects: neutral words into the port's drafts, looking first for whatever may have happened already."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from patchcord.crm.errors import CrmError, Misconfigured, Rejected
+from patchcord.crm.port import CallDraft, Change, Crm, Draft, TaskDraft, Trace, Written
+from patchcord.model.effects import (
+    AddRecording,
+    CreateRecord,
+    CreateTask,
+    Effect,
+    LogCall,
+    LogKind,
+    Made,
+    ShowPopup,
+    Target,
+    UpdateRecord,
+)
+from patchcord.model.events import CallType, Outcome
+from patchcord.model.records import Record, Ref
+from patchcord.model.settings import Settings
+from patchcord.model.timeline import Timeline
+from patchcord.service.clock import Clock
+from patchcord.service.gate import Gate
+from patchcord.service.journal import EffectState, State
+from patchcord.store.port import CallKey
+
+FINAL = (Rejected, Misconfigured)
+"""Errors that another try does not change."""
+
+LEAD_ID = "{lead_id}"
+
+
+def marker(key: CallKey, effect: str) -> str:
+    """What every record and task of ours carries, so that it can be found again: made from the call and the effect."""
+    text = "\x1f".join((key.project, key.provider, key.call, effect))
+    return f"pc-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+
+
+@dataclass
+class Writer:
+    """Writes the effects of one call. `states` is the journal as this worker knows it; `doubtful` are the effects that
+    an earlier worker intended without leaving a result; `made` collects the records made by this worker."""
+
+    crm: Crm
+    gate: Gate
+    clock: Clock
+    settings: Settings
+    key: CallKey
+    timeline: Timeline
+    states: dict[str, EffectState]
+    doubtful: set[str]
+    made: list[Record] = field(default_factory=list)
+
+    # --- records ---
+
+    def create(self, effects: Sequence[CreateRecord]) -> None:
+        """Create a linked set, as far as it is not there yet. What the vendor refuses fails alone; raises what may pass."""
+        for effect in effects:
+            if effect.key in self.doubtful and (found := self._found_record(effect)):
+                self._created(effect, found)
+        while pending := [effect for effect in effects if self.states[effect.key].state is State.INTENDED]:
+            self.gate.spend(len(pending))
+            answer = self.crm.create([self._draft(effect, pending) for effect in pending])
+            for effect in pending:
+                if effect.key in answer.refs:
+                    self._created(effect, answer.refs[effect.key])
+            if answer.error is not None and answer.failed is not None:
+                self._failed(answer.failed, answer.error)
+
+    def _found_record(self, effect: CreateRecord) -> Ref | None:
+        self.gate.spend(1)
+        trace = self._trace(effect, Written.RECORD)
+        found = self.crm.find_by_marker(
+            replace(trace, kind=effect.kind, name=_plain(effect.name), phone=effect.phone or self.timeline.client or "")
+        )
+        return Ref(effect.kind, found) if found is not None else None
+
+    def _created(self, effect: CreateRecord, ref: Ref) -> None:
+        if LEAD_ID in effect.name:
+            # the id is part of the name (C-23); naming it twice is harmless, so this needs no intent of its own
+            self.gate.spend(1)
+            self.crm.update(ref, Change(name=effect.name.replace(LEAD_ID, ref.id)))
+        links = {link.kind.value: link.id for link in self._refs(effect.links)}
+        now = self.clock.now()
+        self.made.append(
+            Record(
+                kind=ref.kind,
+                id=ref.id,
+                owner=self._user(effect.owner),
+                contact=links.get("contact"),
+                organization=links.get("organization"),
+                created_at=now,
+                updated_at=now,
+            )
+        )
+        self._done(effect.key, ref.id, ref=ref)
+
+    def _draft(self, effect: CreateRecord, pending: Sequence[CreateRecord]) -> Draft:
+        together = {other.key for other in pending}
+        links = [
+            link.key if isinstance(link, Made) and link.key in together else resolved
+            for link in effect.links
+            if (resolved := self._ref(link)) is not None or (isinstance(link, Made) and link.key in together)
+        ]
+        return Draft(
+            key=effect.key,
+            kind=effect.kind,
+            name=_plain(effect.name),
+            marker=marker(self.key, effect.key),
+            owner=self._user(effect.owner),
+            creator=self._user(effect.creator),
+            phone=effect.phone,
+            email=effect.email,
+            links=tuple(link for link in links if link is not None),
+            attribution=effect.attribution,
+            fields=effect.fields,
+            pipeline=effect.pipeline,
+            stage=effect.stage,
+            tags=effect.tags,
+        )
+
+    # --- everything else ---
+
+    def write(self, effect: Effect) -> None:
+        """Carry out one effect; a refusal is its result, everything else is raised."""
+        try:
+            self._write(effect)
+        except FINAL as error:
+            self._failed(effect.key, error)
+
+    def _write(self, effect: Effect) -> None:
+        match effect:
+            case CreateTask() | LogCall():
+                self._write_trace(effect)
+            case UpdateRecord():
+                self._update(effect)
+            case AddRecording():
+                self._add_recording(effect)
+            case ShowPopup():
+                self._done(effect.key, None)
+            case CreateRecord():
+                self.create([effect])
+
+    def _write_trace(self, effect: CreateTask | LogCall) -> None:
+        targets = self._refs(effect.targets)
+        if effect.targets and not targets:
+            self._fail(effect.key, "the record it belongs to could not be written")
+            return
+        written = self._found_trace(effect, targets) if effect.key in self.doubtful else None
+        if written is None:
+            self.gate.spend(1)
+            written = self._task(effect, targets) if isinstance(effect, CreateTask) else self._log(effect, targets)
+        self._done(effect.key, written, recording=effect.recording is not None)
+
+    def _found_trace(self, effect: CreateTask | LogCall, targets: tuple[Ref, ...]) -> str | None:
+        self.gate.spend(1)
+        trace = self._trace(effect, self._sort(effect))
+        log = effect.kind if isinstance(effect, LogCall) else None
+        return self.crm.find_by_marker(replace(trace, targets=targets, log=log, name=effect.title))
+
+    def _sort(self, effect: CreateTask | LogCall) -> Written:
+        if isinstance(effect, CreateTask):
+            return Written.TASK
+        return Written.NOTE if effect.kind is LogKind.NOTE else Written.LOG
+
+    def _task(self, effect: CreateTask, targets: tuple[Ref, ...]) -> str:
+        return self.crm.create_task(
+            TaskDraft(
+                marker=marker(self.key, effect.key),
+                kind=effect.kind,
+                title=effect.title,
+                text=effect.text,
+                completed=effect.completed,
+                assignee=self._user(effect.assignee),
+                targets=targets,
+                due_at=effect.due_at,
+                recording=effect.recording,
+                board=effect.board,
+            )
+        )
+
+    def _log(self, effect: LogCall, targets: tuple[Ref, ...]) -> str:
+        call = self.timeline
+        return self.crm.log_call(
+            CallDraft(
+                marker=marker(self.key, effect.key),
+                kind=effect.kind,
+                title=effect.title,
+                text=effect.text,
+                targets=targets,
+                call_type=call.call_type or CallType.IN,
+                outcome=call.outcome or Outcome.ANSWERED,
+                started_at=call.started_at or self.clock.now(),
+                talk_seconds=call.talk_seconds or 0,
+                client=call.client or "",
+                line=call.line or "",
+                author=self._user(effect.author),
+                assignee=self._user(effect.assignee),
+                recording=effect.recording,
+            )
+        )
+
+    def _update(self, effect: UpdateRecord) -> None:
+        ref = self._ref(effect.target)
+        if ref is None:
+            self._fail(effect.key, "the record it belongs to could not be written")
+            return
+        if effect.owner is not None or effect.fields or effect.attribution:
+            self.gate.spend(1)
+            change = Change(owner=self._user(effect.owner), fields=effect.fields, attribution=effect.attribution)
+            self.crm.update(ref, change)
+        note = self._note(effect, ref) if effect.note else None
+        self._done(effect.key, note or ref.id)
+
+    def _note(self, effect: UpdateRecord, ref: Ref) -> str:
+        if effect.key in self.doubtful:
+            self.gate.spend(1)
+            found = self.crm.find_by_marker(replace(self._trace(effect, Written.NOTE), targets=(ref,)))
+            if found is not None:
+                return found
+        self.gate.spend(1)
+        return self.crm.add_note((ref,), effect.note, marker(self.key, effect.key))
+
+    def _add_recording(self, effect: AddRecording) -> None:
+        written = self.states.get(effect.effect)
+        if written is None or written.id is None:
+            self._fail(effect.key, "the task or call it belongs to could not be written")
+            return
+        if not written.recording:
+            self.gate.spend(1)
+            self.crm.add_recording(self._sort_of(effect.effect), written.id, effect.recording)
+            self._done(effect.effect, written.id, recording=True)
+        self._done(effect.key, written.id, recording=True)
+
+    def _sort_of(self, effect: str) -> Written:
+        what = self.states[effect].what
+        return Written.TASK if "task" in what else Written.NOTE if "note" in what else Written.LOG
+
+    # --- people, targets, states ---
+
+    def _user(self, employee: str | None) -> str | None:
+        known = self.settings.employees.get(employee or "")
+        return known.crm_user if known is not None else None
+
+    def _ref(self, target: Target) -> Ref | None:
+        if isinstance(target, Ref):
+            return target
+        state = self.states.get(target.key)
+        return state.ref if state is not None else None
+
+    def _refs(self, targets: Iterable[Target]) -> tuple[Ref, ...]:
+        return tuple(ref for target in targets if (ref := self._ref(target)) is not None)
+
+    def _trace(self, effect: Effect, sort: Written) -> Trace:
+        return Trace(marker=marker(self.key, effect.key), sort=sort, since=self.states[effect.key].since)
+
+    def _done(self, key: str, written: str | None, *, ref: Ref | None = None, recording: bool = False) -> None:
+        state = self.states[key]
+        kind = ref.kind if ref is not None else None
+        self.states[key] = replace(state, state=State.DONE, id=written, kind=kind, recording=recording, words="")
+
+    def _failed(self, key: str, error: CrmError) -> None:
+        if not isinstance(error, FINAL):
+            raise error
+        self._fail(key, error.words or str(error))
+
+    def _fail(self, key: str, words: str) -> None:
+        self.states[key] = replace(self.states[key], state=State.FAILED, words=words)
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace(LEAD_ID, "").split())
+
+
+def in_words(effect: Effect) -> str:
+    """An effect for people: what it writes, without any personal data."""
+    match effect:
+        case CreateRecord():
+            return f"create {effect.kind.value}"
+        case UpdateRecord():
+            return f"update {effect.target.kind.value}: {effect.about}"
+        case CreateTask():
+            return f"{'completed' if effect.completed else 'open'} task: {effect.kind.value}"
+        case LogCall():
+            return f"log {effect.kind.value}"
+        case AddRecording():
+            return f"recording added to {effect.effect}"
+        case ShowPopup():
+            return "pop-up"

@@ -1,0 +1,229 @@
+"""Golden rows end to end: the provider's payloads through the real function handlers, judged by the twin's ledger."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from patchcord.model.phone import same_number, try_phone
+from patchcord.model.records import RecordKind
+from patchcord.model.settings import Settings
+from patchcord.scenarios.profiles import effective, merge
+from patchcord.service.journal import effect_state
+from sandbox.twins.base import ManualClock, Twin, Write, serve
+from tests.golden import decision
+from tests.golden.compare import Action, differences
+from tests.golden.payloads import deliveries, ended_at
+from tests.golden.rows import Row, begun_at, document, settings_of
+from tests.harness import World, world
+
+TWINS: Mapping[str, str] = {"pipedrive": "sandbox.twins.pipedrive:PipedriveTwin"}
+"""Which CRMs have a twin; the others' rows are skipped at this level."""
+
+UTM = ("utm_source", "utm_medium", "utm_campaign", "client_id")
+
+
+def skipped(row: Row) -> str | None:
+    """Why a row cannot run at this level yet, None if it can."""
+    if row.kind in decision.LATER:
+        return decision.LATER[row.kind]
+    if row.kind in {"classify", "save_settings"}:
+        return None
+    if row.kind != "call":
+        return f"{row.kind} comes with a later step"
+    return None if row.crm in TWINS else f"{row.crm} has no twin yet"
+
+
+def run(row: Row) -> list[str]:
+    """What differs between the row and what stands in the twin's ledger; empty when it holds."""
+    if row.kind != "call":
+        return decision.run(row)
+    with prepared(row) as stage:
+        stage.play()
+        actions = stage.actions()
+        return differences(decision.expected_in_neutral_words(row, stage.settings), row.must_not, actions)
+
+
+def make_twin(crm: str, clock: ManualClock) -> Twin:
+    module, name = TWINS[crm].split(":")
+    twin: Twin = getattr(importlib.import_module(module), name)(clock=clock)
+    return twin
+
+
+@contextmanager
+def prepared(row: Row) -> Iterator[Stage]:
+    """The row's CRM state in a twin, and the product connected to it."""
+    clock = ManualClock(begun_at(row))
+    twin = make_twin(row.crm, clock)
+    with serve(twin) as running:
+        seeded = Seeds(row, twin)
+        body = merge(document(row), seeded.settings(running.url))
+        with world(body, manual=clock) as product:
+            yield Stage(row, twin, product, effective(body), seeded)
+
+
+class Seeds:
+    """What a row says of the CRM, put into the twin; remembers the twin's ids by the row's names."""
+
+    def __init__(self, row: Row, twin: Twin) -> None:
+        self.row, self.twin = row, twin
+        self.users: dict[str, str] = {}
+        self.ids: dict[str, tuple[str, str]] = {}
+        self.fields = {kind: {name: twin.seed_field(kind, f"patchcord_{name}") for name in UTM} for kind in self._kinds()}
+        for state in sorted(row.body["crm_state"], key=lambda state: state["entity"] != "contact"):
+            self.ids[str(state["id"])] = self._seed(state)
+
+    def named(self, kind: str, identity: str) -> str | None:
+        """What the row calls a record of the CRM state."""
+        return next((name for name, known in self.ids.items() if known == (kind, identity)), None)
+
+    def _kinds(self) -> list[str]:
+        return sorted({kind.value for kind in settings_of(self.row).vendor.words.values()})
+
+    def user(self, owner: str | None) -> str | None:
+        """The twin's user for an employee's key or for somebody whom no employee is bound to."""
+        if owner is None:
+            return None
+        if owner not in self.users:
+            self.users[owner] = self.twin.seed_user(name=owner, email=f"{owner}@example.com")
+        return self.users[owner]
+
+    def _seed(self, state: Mapping[str, Any]) -> tuple[str, str]:
+        kind = settings_of(self.row).vendor.words[state["entity"]]
+        updated = state.get("updated")
+        common: dict[str, Any] = {
+            "phone": state.get("phone"),
+            "owner": self.user(state.get("owner")),
+            "updated": datetime.fromisoformat(str(updated)).replace(tzinfo=UTC) if updated else None,
+            "attribution": state.get("utm"),
+        }
+        if kind is RecordKind.CONTACT:
+            return kind.value, self.twin.seed_contact(**common)
+        _, contact = self.ids.get(str(state.get("contact") or self._only_contact()), ("contact", None))
+        seed = self.twin.seed_lead if kind is RecordKind.LEAD else self.twin.seed_deal
+        return kind.value, seed(**common, contact=contact, status=state.get("status", "open"))
+
+    def _only_contact(self) -> str | None:
+        return next((str(state["id"]) for state in self.row.body["crm_state"] if state["entity"] == "contact"), None)
+
+    def settings(self, url: str) -> dict[str, Any]:
+        """The part of the settings that names the twin's users and fields."""
+        employees = {
+            key: {"crm_user": self.user(key)} for key, employee in self.row.fixtures["employees"].items() if employee["crm_user"]
+        }
+        extra = {kind: [[name, field] for name, field in fields.items()] for kind, fields in self.fields.items()}
+        return {
+            "crm": {"options": {"base_url": url}},
+            "employees": employees,
+            "lines": [self.row.fixtures["line"]],
+            "fields": {"extra": extra},
+        }
+
+
+class Stage:
+    """One row being played."""
+
+    def __init__(self, row: Row, twin: Twin, product: World, settings: Settings, seeds: Seeds) -> None:
+        self.row, self.twin, self.product, self.settings, self.seeds = row, twin, product, settings, seeds
+        self.moments: list[str] = []
+
+    def play(self) -> None:
+        """Deliver the row's webhooks and keep all promises."""
+        for delivery in deliveries(self.row):
+            manual = self.product.clock.manual
+            if delivery.at > manual():
+                manual.advance(delivery.at - manual())
+            self.product.post(delivery.hint, delivery.payload)
+            self._label(delivery.moment)
+        self.product.keep_promises()
+        self._label("promise")
+
+    def _label(self, moment: str) -> None:
+        self.moments += [moment] * (len(self.twin.ledger) - len(self.moments))
+
+    def actions(self) -> list[Action]:
+        """The twin's ledger in the words of a row."""
+        return [self._action(write, moment) for write, moment in zip(self.twin.ledger, self.moments, strict=True)]
+
+    def _action(self, write: Write, moment: str) -> Action:
+        action: Action = {"do": write.do, "at": moment}
+        if write.do == "create":
+            return action | self._created(write)
+        if write.do in {"task", "log"}:
+            return action | self._traced(write)
+        return action | self._updated(write)
+
+    def _created(self, write: Write) -> Action:
+        fields = write.fields
+        links = [("contact", fields.get("contact")), ("organization", fields.get("organization"))]
+        return {
+            "entity": RecordKind(write.kind),
+            "owner": self._employee(fields.get("owner")),
+            "phone": self._phone(fields.get("phone")),
+            "utm": bool(fields.get("attribution")),
+            "client_id": (fields.get("attribution") or {}).get("client_id"),
+            "link_to": [self._name(kind, identity) for kind, identity in links if identity],
+            "name": fields.get("name"),
+            "pipeline": fields.get("pipeline"),
+            "name_contains_id": write.id in str(fields.get("name")),
+        }
+
+    def _traced(self, write: Write) -> Action:
+        fields = write.fields
+        due, text = fields.get("due_at"), str(fields.get("text"))
+        wanted = [str(action["describe_direction"]) for action in self.row.expected if action.get("describe_direction")]
+        described = next((direction for direction in wanted if direction in text), None)
+        return {
+            "kind": self._effect_kind(write),
+            "state": "completed" if fields.get("completed") else "open",
+            "assignee": self._employee(fields.get("assignee")),
+            "author": self._employee(fields.get("author")),
+            "attach_to": [self._name(kind, identity) for kind, identity in fields["targets"]],
+            "due_in": decision.iso(self._due_in(str(due))) if due else None,
+            "recording_link": bool(fields.get("recording")),
+            "describe_direction": described,
+            "visit_data": "utm_source" in text,
+        }
+
+    def _due_in(self, due: str) -> timedelta:
+        return datetime.fromisoformat(due) - ended_at(self.row).replace(second=0)
+
+    def _updated(self, write: Write) -> Action:
+        if write.kind in {"task", "call"}:
+            return {"entity": "task", "id": "call_log", "set": "recording_link" if write.fields.get("recording") else None}
+        attribution = write.fields.get("attribution")
+        return {
+            "entity": RecordKind(write.kind),
+            "id": self._name(write.kind, write.id),
+            "set": "utm" if attribution else None,
+            "owner": self._employee(write.fields.get("owner")) if "owner" in write.fields else None,
+        }
+
+    # --- names ---
+
+    def _employee(self, user: str | None) -> str | None:
+        return next((owner for owner, known in self.seeds.users.items() if known == user), user)
+
+    def _phone(self, stored: str | None) -> str | None:
+        phone = try_phone(stored, self.settings.phone.default_region)
+        return stored if phone is None or not same_number(phone, str(stored), self.settings.phone.default_region) else phone.e164
+
+    def _name(self, kind: str, identity: str) -> str:
+        """What the row calls a record: its id in the CRM state, or the `as` of the creation."""
+        made = decision.made_names(self.row, self.settings)
+        return self.seeds.named(kind, identity) or made.get(RecordKind(kind), f"{kind} {identity}")
+
+    def _effect_kind(self, write: Write) -> str:
+        """Which of our tasks or logs this is: the journal knows what was written under which id."""
+        for entry in self._entries():
+            for text in entry.effects.values():
+                state = effect_state(text)
+                if state.id == write.id and ("task" in state.what or "log" in state.what):
+                    return state.what.rsplit(" ", 1)[-1]
+        return "unknown"
+
+    def _entries(self) -> Any:
+        return self.product.store.calls("demo", f"{begun_at(self.row):%Y-%m-%d}").entries

@@ -1,0 +1,217 @@
+"""A whole Patchcord in one process: real function handlers over the in-memory store and a twin, on virtual time."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import json
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from patchcord.crm.connect import open_crm
+from patchcord.service import bootstrap
+from patchcord.service.accept import Service
+from patchcord.service.observe import Observer
+from patchcord.service.perform import Performer
+from patchcord.service.projects import Connect, Projects, save, secret_hash
+from patchcord.service.retry import Retrier
+from patchcord.store.memory import MemoryQueue, MemorySecrets, MemoryStore
+from patchcord.store.port import Queue, Store
+from sandbox.twins.base import ManualClock
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SECRET = "s3cret-of-the-demo-project-0123456789"
+START = datetime(2026, 3, 5, 10, 0, tzinfo=UTC)
+
+
+class VirtualClock:
+    """Time that passes only when somebody waits."""
+
+    def __init__(self, manual: ManualClock) -> None:
+        self.manual = manual
+
+    def now(self) -> datetime:
+        return self.manual()
+
+    def sleep(self, seconds: float) -> None:
+        self.manual.advance(timedelta(seconds=seconds))
+
+
+class Context:
+    """What Lambda tells a function about its time."""
+
+    function_name = "test"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:test"
+    aws_request_id = "test"
+
+    def __init__(self, seconds: float = 30.0) -> None:
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+def function(name: str) -> ModuleType:
+    """A Lambda function's module, loaded as the runtime does."""
+    module_name = f"functions_{name}"
+    if module_name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(module_name, REPOSITORY / "functions" / name / "app.py")
+        if spec is None or spec.loader is None:
+            raise LookupError(name)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[module_name] = module
+    return sys.modules[module_name]
+
+
+def http_event(method: str, path: Mapping[str, str], *, query: Mapping[str, str] | None = None, body: bytes | None = None,
+               headers: Mapping[str, str] | None = None) -> dict[str, Any]:  # fmt: skip
+    """An API Gateway payload, version 2.0."""
+    return {
+        "version": "2.0",
+        "headers": dict(headers or {}),
+        "queryStringParameters": dict(query or {}),
+        "pathParameters": dict(path),
+        "requestContext": {"http": {"method": method, "path": "/"}},
+        "body": base64.b64encode(body).decode() if body is not None else None,
+        "isBase64Encoded": body is not None,
+    }
+
+
+@dataclass
+class World:
+    """A running product. `answers` keeps every HTTP answer, `log` everything it logged."""
+
+    clock: VirtualClock
+    store: Store
+    queue: Any
+    secrets: MemorySecrets
+    service: Service
+    retrier: Retrier
+    log: io.StringIO
+    project: str = "demo"
+    answers: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+
+    def post(self, hint: str, payload: Mapping[str, Any], *, secret: str = SECRET, seconds: float = 30.0) -> dict[str, Any]:
+        """Deliver a Ringostat webhook; `hint` such as `in.after`, `missed`, `out.after`."""
+        return self.send(hint, "POST", body=json.dumps(payload).encode(), headers={"content-type": "application/json"},
+                         secret=secret, seconds=seconds)  # fmt: skip
+
+    def send(self, hint: str, method: str, *, secret: str = SECRET, project: str | None = None, seconds: float = 30.0,
+             **request: Any) -> dict[str, Any]:  # fmt: skip
+        way, _, moment = hint.partition(".")
+        name = {"in": "incoming_call", "out": "outgoing_call"}.get(way, "missed_call")
+        path = {"project": project or self.project, "secret": secret} | ({"moment": moment} if moment else {})
+        answer = function(name).handler(http_event(method, path, **request), Context(seconds))
+        body = json.loads(answer["body"])
+        self.answers.append((answer["statusCode"], body))
+        return {"status_code": answer["statusCode"], **body}
+
+    def keep_promises(self, rounds: int = 10) -> int:
+        """Let the retry function work on what is promised, on virtual time, until nothing is left; how many rounds it took."""
+        for count in range(rounds):
+            records = self.queue.deliver(self.clock)
+            if not records:
+                return count
+            answer = function("retry").handler({"Records": records}, Context())
+            self.queue.acknowledge(records, {item["itemIdentifier"] for item in answer["batchItemFailures"]})
+        raise AssertionError("promises are left")
+
+
+class PromiseQueue(MemoryQueue):
+    """The in-memory queue with SQS's delays, visibility and dead-letter rule, on virtual time."""
+
+    most_receives = 8
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._due: dict[str, tuple[datetime, str, int]] = {}
+        self._count = 0
+
+    def promise(self, body: str, delay: timedelta) -> None:
+        super().promise(body, delay)
+        self._count += 1
+        self._due[str(self._count)] = (self._clock.now() + delay, body, 0)
+
+    def postpone(self, receipt: str, pause: timedelta) -> None:
+        _, body, received = self._due[receipt]
+        self._due[receipt] = (self._clock.now() + pause, body, received)
+
+    def deliver(self, clock: VirtualClock) -> list[dict[str, Any]]:
+        """The next messages, after waiting for the earliest; those received too often are buried."""
+        while self._due:
+            earliest = min(due for due, _, _ in self._due.values())
+            if earliest > clock.now():
+                clock.sleep((earliest - clock.now()).total_seconds())
+            ready = [receipt for receipt, (due, _, _) in self._due.items() if due <= clock.now()][:10]
+            records = [record for receipt in ready if (record := self._receive(receipt)) is not None]
+            if records:
+                return records
+        return []
+
+    def _receive(self, receipt: str) -> dict[str, Any] | None:
+        _, body, received = self._due[receipt]
+        if received >= self.most_receives:
+            del self._due[receipt]
+            self.bury(body, "received too often")
+            return None
+        self._due[receipt] = (self._clock.now() + timedelta(seconds=180), body, received + 1)
+        return {
+            "messageId": receipt,
+            "receiptHandle": receipt,
+            "body": body,
+            "attributes": {"ApproximateReceiveCount": str(received + 1)},
+            "eventSource": "aws:sqs",
+        }
+
+    def acknowledge(self, records: list[dict[str, Any]], failed: set[str]) -> None:
+        for record in records:
+            if record["messageId"] not in failed:
+                self._due.pop(record["messageId"], None)
+
+
+@contextmanager
+def world(
+    document: Mapping[str, Any],
+    *,
+    start: datetime = START,
+    api_token: str = "twin-api-token",
+    store: Store | None = None,
+    queue: Queue | None = None,
+    connect: Connect = open_crm,
+    manual: ManualClock | None = None,
+) -> Iterator[World]:
+    """The product for one project `demo`; its handlers use this world while the context lasts."""
+    clock = VirtualClock(manual or ManualClock(start))
+    store = store or MemoryStore(now=clock.now)
+    queue = queue or PromiseQueue(clock)
+    secrets = MemorySecrets()
+    secrets.put("demo", "api_token", api_token)
+    secrets.put("demo", "client_key", "key-of-the-hashes")
+    telephony = {"provider": "ringostat", **document.get("telephony", {}), "secrets": [secret_hash(SECRET)]}
+    save(store, "demo", {**document, "telephony": telephony}, "test", clock.now())
+    log = io.StringIO()
+    with redirect_stdout(log):
+        # powertools' loggers live as long as the process, each bound to the stream it was made with
+        observer = Observer(service=f"test-{uuid.uuid4().hex}")
+    projects = Projects(store, secrets, clock, connect)
+    performer = Performer(store, projects, clock, lambda project, crm: observer.alarm(project.name, crm))
+    service = Service(projects, performer, queue, clock, observer)
+    retrier = Retrier(service, store, queue)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "service", lambda: service)
+        patch.setattr(bootstrap, "retrier", lambda: retrier)
+        with redirect_stdout(log):
+            yield World(clock, store, queue, secrets, service, retrier, log)
