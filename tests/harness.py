@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -45,6 +46,28 @@ class VirtualClock:
 
     def sleep(self, seconds: float) -> None:
         self.manual.advance(timedelta(seconds=seconds))
+
+    def skip(self, seconds: float) -> None:
+        """Nobody has anything to do for that long."""
+        self.sleep(seconds)
+
+
+class FastClock(VirtualClock):
+    """Real threads on a clock that runs with the machine's, ahead of it by what was waited for on purpose."""
+
+    def __init__(self) -> None:
+        super().__init__(ManualClock(START))
+        self._begun = time.monotonic()
+        self._ahead = 0.0
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=time.monotonic() - self._begun + self._ahead)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(min(seconds, 0.05))
+
+    def skip(self, seconds: float) -> None:
+        self._ahead += seconds
 
 
 class Context:
@@ -154,7 +177,7 @@ class PromiseQueue(MemoryQueue):
         while self._due:
             earliest = min(due for due, _, _ in self._due.values())
             if earliest > clock.now():
-                clock.sleep((earliest - clock.now()).total_seconds())
+                clock.skip((earliest - clock.now()).total_seconds())
             ready = [receipt for receipt, (due, _, _) in self._due.items() if due <= clock.now()][:10]
             records = [record for receipt in ready if (record := self._receive(receipt)) is not None]
             if records:
@@ -192,9 +215,10 @@ def world(
     queue: Queue | None = None,
     connect: Connect = open_crm,
     manual: ManualClock | None = None,
+    real_time: bool = False,
 ) -> Iterator[World]:
     """The product for one project `demo`; its handlers use this world while the context lasts."""
-    clock = VirtualClock(manual or ManualClock(start))
+    clock = FastClock() if real_time else VirtualClock(manual or ManualClock(start))
     store = store or MemoryStore(now=clock.now)
     queue = queue or PromiseQueue(clock)
     secrets = MemorySecrets()

@@ -291,7 +291,7 @@ class Twin(Seeding):
     def __init__(self, *, clock: Clock = utc_now, search_lag: timedelta = timedelta(0)) -> None:
         self.clock = clock
         self.search_lag = search_lag
-        self.marker_in_text = re.compile(r"(patchcord[:/][^\s<>\"'\])]+)")
+        self.marker_in_text = re.compile(r"\b[Pp]atchcord[:/ ]([^\s<>\"'\])]+)")
         self.lock = threading.RLock()
         self._stopped = threading.Event()
         self._map = Map(self.rules(), strict_slashes=False, redirect_defaults=False)

@@ -446,6 +446,11 @@ class CrmContract:
         assert record(case, refs["contact"])["organization"] == refs["organization"].id
         assert record(case, refs[primary(case).value])["contact"] == refs["contact"].id
 
+    def test_link_counts_whichever_names_the_other(self, case: Case) -> None:
+        needs(case, ORGANIZATION)
+        refs = made(case.crm.create([draft(CONTACT), draft(ORGANIZATION, links=("contact",))]))
+        assert record(case, refs["contact"])["organization"] == refs["organization"].id
+
     def test_record_is_linked_to_existing_ones(self, case: Case) -> None:
         known = world(case)
         links = tuple(ref for ref in known.refs.values() if ref.kind in (CONTACT, ORGANIZATION))
@@ -751,7 +756,8 @@ class CrmContract:
     def test_older_record_of_the_same_name_is_not_taken(self, case: Case, kind: RecordKind) -> None:
         needs(case, kind)
         old = datetime.now(UTC) - timedelta(days=3)
-        seed(case, kind, phone=PHONE.e164, name="Same", updated=old)
+        key = seed(case, kind, phone=PHONE.e164, name="Same", updated=old)
+        case.twin.set_owner(kind.value, key, case.twin.seed_user(name="Touched it just now"))
         trace = Trace(
             marker="patchcord:c1/new", sort=Written.RECORD, since=a_moment_ago(), kind=kind, name="Same", phone=PHONE.e164
         )

@@ -605,7 +605,7 @@ def test_a_completed_call_and_its_late_recording(twin: PipedriveTwin, http: Clie
     assert (twin.ledger[0].kind, twin.ledger[0].fields["completed"], twin.ledger[0].fields["marker"]) == (
         "call",
         True,
-        "patchcord:c1:log",
+        "c1:log",
     )
     http.patch(f"/api/v2/activities/{call['id']}", {"note": '<a href="https://pbx.example/rec/1.mp3">recording</a>'})
     assert (twin.ledger[1].do, twin.ledger[1].kind, twin.ledger[1].id) == ("update", "task", str(call["id"]))

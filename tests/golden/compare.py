@@ -65,7 +65,7 @@ def _equal(key: str, wanted: Any, actual: Any) -> bool:
 def _violated(pattern: Any, actual: list[Action]) -> bool:
     if pattern == "any_crm_write":
         return any(action["do"] != "popup" for action in actual)
-    most = pattern.get("count_over", 0)
+    most = int(pattern.get("count_over", 0))
     wanted = {key: value for key, value in pattern.items() if key != "count_over"}
     return sum(_matches(wanted, action) for action in actual) > most
 

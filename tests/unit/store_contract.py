@@ -59,9 +59,16 @@ def at_once(times: int, work: Callable[[int], T]) -> list[T]:
         return list(pool.map(start, range(times)))
 
 
-def claimed(store: Store, worker: str = "w1", project: str = "acme", client: str = "anna", now: datetime = NOON) -> Claim:
-    """A claim that is ours for a minute."""
-    claim = store.claim(project, client, worker, now, now + MINUTE)
+def claimed(
+    store: Store,
+    worker: str = "w1",
+    project: str = "acme",
+    client: str = "anna",
+    now: datetime = NOON,
+    over: str | None = None,
+) -> Claim:
+    """A claim that is ours for a minute, if need be taken over from `over`."""
+    claim = store.claim(project, client, worker, now, now + MINUTE, over)
     assert isinstance(claim, Claim)
     return claim
 
@@ -272,7 +279,7 @@ class StoreContract:
         entry = store.entry(CALL)
         assert entry is not None
         assert (entry.effects, entry.client) == ({"lead": "intent"}, "c")
-        assert store.claim("acme", "anna", "w2", NOON + 2 * MINUTE, NOON + 9 * MINUTE) == Held(claim.until)
+        assert store.claim("acme", "anna", "w2", NOON + 2 * MINUTE, NOON + 9 * MINUTE) == Held(claim.until, "w1")
 
     def test_finish_writes_results_and_the_index_and_gives_back(self, store: Store) -> None:
         accepted(store)
@@ -301,9 +308,9 @@ class StoreContract:
         accepted(store)
         ours = claimed(store)
         store.begin(CALL, ours, Changes({"lead": "intent"}), ours.until)
-        theirs = claimed(store, "w2", now=NOON + 2 * MINUTE)
+        theirs = claimed(store, "w2", now=NOON + 2 * MINUTE, over="w1")
         self.lost(store, ours)
-        assert store.claim("acme", "anna", "w3", NOON + 2 * MINUTE, NOON + 9 * MINUTE) == Held(theirs.until)
+        assert store.claim("acme", "anna", "w3", NOON + 2 * MINUTE, NOON + 9 * MINUTE) == Held(theirs.until, "w2")
         store.finish(CALL, theirs, Changes({"lead": "theirs"}), "theirs")
         self.lost(store, ours)
         assert store.client("acme", "anna") == "theirs"
@@ -323,7 +330,7 @@ class StoreContract:
     def test_an_expired_claim_that_nobody_took_is_still_ours(self, store: Store) -> None:
         ours = claimed(store, now=NOON - 9 * MINUTE)
         longer = store.begin(CALL, ours, Changes({"lead": "intent"}), NOON + 5 * MINUTE)
-        assert store.claim("acme", "anna", "w2", NOON, LATER) == Held(longer.until)
+        assert store.claim("acme", "anna", "w2", NOON, LATER, "w1") == Held(longer.until, "w1")
         store.finish(CALL, ours, Changes({"lead": "done"}), "index")
         assert store.client("acme", "anna") == "index"
 
@@ -339,7 +346,7 @@ class StoreContract:
 
     def test_of_two_at_work_only_one_finishes(self, store: Store) -> None:
         first = claimed(store)
-        second = claimed(store, "w2", now=NOON + 2 * MINUTE)
+        second = claimed(store, "w2", now=NOON + 2 * MINUTE, over="w1")
 
         def finish(number: int) -> bool:
             try:
@@ -413,28 +420,39 @@ class StoreContract:
 
     def test_a_claimed_client_is_held(self, store: Store) -> None:
         ours = claimed(store)
-        assert store.claim("acme", "anna", "w2", NOON + MINUTE - SECOND, NOON + 9 * MINUTE) == Held(ours.until)
+        assert store.claim("acme", "anna", "w2", NOON + MINUTE - SECOND, NOON + 9 * MINUTE) == Held(ours.until, "w1")
         assert isinstance(store.claim("acme", "boris", "w2", NOON, LATER), Claim)
 
     def test_the_same_worker_claims_again(self, store: Store) -> None:
         claimed(store)
         assert claimed(store, now=NOON + SECOND).until == millisecond(NOON + SECOND + MINUTE)
 
-    def test_a_claim_that_ran_out_can_be_taken(self, store: Store) -> None:
-        claimed(store)
-        assert claimed(store, "w2", now=NOON + MINUTE).worker == "w2"
+    def test_a_claim_that_ran_out_is_taken_over_by_name(self, store: Store) -> None:
+        ours = claimed(store)
+        held, over = Held(ours.until, "w1"), NOON + MINUTE
+        assert store.claim("acme", "anna", "w2", over, over + MINUTE) == held
+        assert store.claim("acme", "anna", "w2", over, over + MINUTE, over="w3") == held
+        assert store.claim("acme", "anna", "w2", over - SECOND, over + MINUTE, over="w1") == held
+        assert claimed(store, "w2", now=over, over="w1").worker == "w2"
+        assert store.claim("acme", "anna", "w3", over, over + MINUTE, over="w1") == Held(millisecond(over + MINUTE), "w2")
+
+    def test_what_nobody_has_can_be_claimed_over_anybody(self, store: Store) -> None:
+        assert claimed(store, over="w9").worker == "w1"
+        store.release(claimed(store))
+        assert claimed(store, "w2", over="w1").worker == "w2"
 
     def test_one_of_many_claimers_wins(self, store: Store) -> None:
         answers = at_once(20, lambda number: store.claim("acme", "anna", f"w{number}", NOON, NOON + MINUTE))
         (winner,) = [answer for answer in answers if isinstance(answer, Claim)]
-        assert [answer for answer in answers if answer != winner] == [Held(winner.until)] * 19
+        assert [answer for answer in answers if answer != winner] == [Held(winner.until, winner.worker)] * 19
 
     def test_one_of_many_inherits_an_expired_claim(self, store: Store) -> None:
         store.finish(CALL, claimed(store, now=NOON - 9 * MINUTE), Changes(), "index")
         claimed(store, now=NOON - 2 * MINUTE)
-        answers = at_once(20, lambda number: store.claim("acme", "anna", f"v{number}", NOON, NOON + MINUTE))
+        answers = at_once(20, lambda number: store.claim("acme", "anna", f"v{number}", NOON, NOON + MINUTE, "w1"))
         (winner,) = [answer for answer in answers if isinstance(answer, Claim)]
         assert winner.index == "index"
+        assert [answer for answer in answers if answer != winner] == [Held(winner.until, winner.worker)] * 19
 
     def test_release_gives_back_and_keeps_the_index(self, store: Store) -> None:
         store.finish(CALL, claimed(store), Changes(), "index")
@@ -445,9 +463,9 @@ class StoreContract:
 
     def test_release_leaves_anothers_claim(self, store: Store) -> None:
         ours = claimed(store)
-        theirs = claimed(store, "w2", now=NOON + MINUTE)
+        theirs = claimed(store, "w2", now=NOON + MINUTE, over="w1")
         store.release(ours)
-        assert store.claim("acme", "anna", "w3", NOON + MINUTE, NOON + 9 * MINUTE) == Held(theirs.until)
+        assert store.claim("acme", "anna", "w3", NOON + MINUTE, NOON + 9 * MINUTE) == Held(theirs.until, "w2")
         store.release(Claim("acme", "nobody", "w1", NOON))
         assert store.client("acme", "nobody") is None
 

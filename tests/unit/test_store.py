@@ -388,7 +388,8 @@ class TestWindows:
             assert take(world.store, 3, now=NOON + number * gap * MINUTE) != Granted()
             windows = [name for name in self.connection(world) if name.startswith("w:")]
             assert len(windows) <= 32
-        assert world.wire.requests.count("update_item") <= 120 + 60 / 16
+        # Windows close to each other are forgotten on the way, only others need a request of their own now and then.
+        assert len(world.wire.requests) <= 120 + (60 / 16 if gap > 11 else 0)
 
     def test_they_do_not_pile_up_when_lengths_change(self, world: World) -> None:
         for number in range(100):
@@ -452,9 +453,10 @@ class SameStore(RuleBasedStateMachine):
     def note(self, key: CallKey, changes: Changes) -> None:
         self.same(lambda store: store.note(key, changes))
 
-    @rule(project=PROJECTS, client=NAMES, worker=WORKERS, seconds=SECONDS)
-    def claim(self, project: str, client: str, worker: str, seconds: int) -> None:
-        self.same(lambda store: store.claim(project, client, worker, self.now, self.now + timedelta(seconds=seconds)))
+    @rule(project=PROJECTS, client=NAMES, worker=WORKERS, seconds=SECONDS, over=strategies.none() | WORKERS)
+    def claim(self, project: str, client: str, worker: str, seconds: int, over: str | None) -> None:
+        until = self.now + timedelta(seconds=seconds)
+        self.same(lambda store: store.claim(project, client, worker, self.now, until, over))
 
     @rule(key=KEYS, project=PROJECTS, client=NAMES, worker=WORKERS, changes=CHANGES)
     def begin(self, key: CallKey, project: str, client: str, worker: str, changes: Changes) -> None:

@@ -120,31 +120,40 @@ class Performer:
         claim = self._claim(project, event.client, key) if event.client else None
         entry = self._store.accept(key, event.key, body, self._clock.now(), settled=False)
         if event.key in entry.settled:
-            self._give_back(claim)
+            self._give_back(claim, key)
             return Report(Status.DUPLICATE, reason="repeated_delivery", effects=_states(entry))
         promise()
-        if isinstance(claim, Claim) and not _unresolved(claim, key):
-            return self._run(project, entry, claim, deadline, bury)
-        self._give_back(claim)
-        return self.resume(project, key, bury, deadline)
+        return self._proceed(project, entry, claim, deadline, bury)
 
     def resume(self, project: Project, key: CallKey, bury: Bury, deadline: Deadline, *, again: bool = False) -> Report:
         """Go on with a call that is stored. `again` also tries what the vendor has refused before."""
         entry = self._store.entry(key)
         if entry is None:
             return Report(Status.IGNORED, reason="not_stored")
+        return self._proceed(project, entry, None, deadline, bury, again=again)
+
+    def _proceed(
+        self, project: Project, entry: Entry, claim: Claim | Held | None, deadline: Deadline, bury: Bury, *, again: bool = False
+    ) -> Report:
+        """Work on a call under its client's claim, after whatever must be finished first for that client."""
+        key = entry.key
         identity = fold(_events(entry)).client or f"{key.provider}:{key.call}"
         for _ in range(MOST_UNRESOLVED):
-            claim = self._await_claim(project, identity, key, deadline)
-            if claim is None:
-                return Report(Status.WAITING, reason="client_busy", retry_after=timedelta(seconds=5))
+            if not isinstance(claim, Claim):
+                claim = self._await_claim(project, identity, key, deadline)
+                if claim is None:
+                    return Report(Status.WAITING, reason="client_busy", retry_after=timedelta(seconds=5))
+                entry = self._store.entry(key) or entry
             other = _unresolved(claim, key)
             if other is None:
-                return self._run(project, self._store.entry(key) or entry, claim, deadline, bury, again=again)
-            self._resolve(project, other, claim, deadline, bury)
+                return self._run(project, entry, claim, deadline, bury, again=again)
+            report = self._resolve(project, other, claim, deadline, bury)
+            if report.status in {Status.WAITING, Status.PARKED}:
+                return Report(report.status, reason="client_unresolved", retry_after=report.retry_after)
+            claim = None
         return Report(Status.WAITING, reason="client_unresolved", retry_after=timedelta(seconds=30))
 
-    def _resolve(self, project: Project, other: CallKey, claim: Claim, deadline: Deadline, bury: Bury) -> None:
+    def _resolve(self, project: Project, other: CallKey, claim: Claim, deadline: Deadline, bury: Bury) -> Report:
         """Finish another call of the client first, of which nobody knows what it has written.
 
         Its worker died, or an answer of the CRM was lost. What it made may be invisible to the CRM's search for a while,
@@ -153,8 +162,8 @@ class Performer:
         entry = self._store.entry(other)
         if entry is None or not entry.events:
             self._store.release(claim)
-        else:
-            self._run(project, entry, claim, deadline, bury)
+            return Report(Status.DONE)
+        return self._run(project, entry, claim, deadline, bury)
 
     def _ignore(self, key: CallKey, event: Event, body: str, decision: Decision) -> Report:
         entry = self._store.accept(key, event.key, body, self._clock.now(), settled=True)
@@ -166,9 +175,15 @@ class Performer:
     # --- claims ---
 
     def _claim(self, project: Project, identity: str, key: CallKey) -> Claim | Held:
+        """The client's claim. One whose worker died is taken over in the name of that worker's call, so that the call is
+        known as unfinished to whoever comes next, even if this worker dies as well."""
         now = self._clock.now()
         client = client_key(project.client_secret, identity)
-        return self._store.claim(project.name, client, worker_name(key), now, now + LEASE)
+        answer = self._store.claim(project.name, client, worker_name(call_name(key)), now, now + LEASE)
+        if isinstance(answer, Held) and answer.worker and answer.until <= now:
+            heir = worker_name(call_of(answer.worker))
+            answer = self._store.claim(project.name, client, heir, now, now + LEASE, over=answer.worker)
+        return answer
 
     def _await_claim(self, project: Project, identity: str, key: CallKey, deadline: Deadline) -> Claim | None:
         pause, waited = 0.1, 0.0
@@ -181,9 +196,18 @@ class Performer:
             self._clock.sleep(pause)
             waited, pause = waited + pause, pause * 2
 
-    def _give_back(self, claim: Claim | Held | None) -> None:
-        if isinstance(claim, Claim):
+    def _give_back(self, claim: Claim | Held | None, key: CallKey) -> None:
+        """Release a claim of this call's own; one that was taken over stays, and names the call that must be finished."""
+        if isinstance(claim, Claim) and call_of(claim.worker) == call_name(key):
             self._store.release(claim)
+
+    def _let_go(self, work: _Work) -> None:
+        """Give the claim back before anything was written in this run; an older doubt about the call is kept."""
+        if any(state.state is State.INTENDED for state in work.states.values()):
+            index = work.index.with_doubt(call_name(work.entry.key), doubtful=True)
+            self._store.finish(work.entry.key, work.claim, Changes(), index.dump())
+        else:
+            self._store.release(work.claim)
 
     # --- one run ---
 
@@ -223,14 +247,14 @@ class Performer:
         except ClaimLost:
             return Report(Status.WAITING, reason="claim_lost")
         except NotNow as wait:
-            self._give_back(work.claim)
+            self._let_go(work)
             reason = "cooling_down" if wait.cooling else "rate_limit"
             return Report(Status.WAITING, reason=reason, retry_after=wait.until - self._clock.now())
         except Shut as shut:
-            self._give_back(work.claim)
+            self._let_go(work)
             return Report(Status.PARKED, reason=shut.reason)
         except CrmError as error:
-            self._give_back(work.claim)
+            self._let_go(work)
             return self._unfinished(work, error)
 
     def _unfinished(self, work: _Work, error: CrmError) -> Report:
@@ -392,9 +416,14 @@ class Performer:
         )
 
 
-def worker_name(key: CallKey) -> str:
-    """Unlike any other, and telling which call it works on: whoever finds its claim run out can finish that call."""
-    return f"{uuid.uuid4().hex} {call_name(key)}"
+def worker_name(call: str) -> str:
+    """Unlike any other, and telling which call it works on."""
+    return f"{uuid.uuid4().hex} {call}"
+
+
+def call_of(worker: str) -> str:
+    """The call that a worker was working on."""
+    return worker.split(" ", 1)[1]
 
 
 def call_name(key: CallKey) -> str:
@@ -403,9 +432,8 @@ def call_name(key: CallKey) -> str:
 
 def _unresolved(claim: Claim, key: CallKey) -> CallKey | None:
     """Another call of the client that must be finished before anything is decided for this one."""
-    interrupted = claim.interrupted.split(" ", 1)[1] if claim.interrupted else None
-    for name in (interrupted, *index_of(claim.index).doubtful):
-        if name is not None and name != call_name(key):
+    for name in (call_of(claim.worker), *index_of(claim.index).doubtful):
+        if name != call_name(key):
             provider, call = name.split(" ", 1)
             return CallKey(key.project, provider, call)
     return None

@@ -285,6 +285,15 @@ def _free_for(write: _Write, owner: str, ours: str, now: datetime) -> None:
     write.when(f"attribute_not_exists({name}) OR {until} <= {write.value(millis(now))} OR {name} = {write.value(ours)}")
 
 
+def _claimable(write: _Write, worker: str, over: str | None, now: datetime) -> None:
+    """Condition: nobody has the client, or this worker has, or `over` had it and its time has run out."""
+    name, until = write.name("worker"), write.name("until")
+    free = f"attribute_not_exists({name}) OR {name} = {write.value(worker)}"
+    if over is not None:
+        free += f" OR ({name} = {write.value(over)} AND {until} <= {write.value(millis(now))})"
+    write.when(free)
+
+
 def _open_for(write: _Write, window: str, units: int, most: int, now: datetime) -> None:
     """Take units, on the condition that they are there and that the connection neither cools down nor is blocked."""
     write.add(window, units)
@@ -573,13 +582,15 @@ class DynamoStore:
 
     # --- clients ---
 
-    def claim(self, project: str, client: str, worker: str, now: datetime, until: datetime) -> Claim | Held:
-        """Take the claim when it is free, has run out, or is this worker's already."""
+    def claim(
+        self, project: str, client: str, worker: str, now: datetime, until: datetime, over: str | None = None
+    ) -> Claim | Held:
+        """Take the claim when it is free, this worker's already, or `over`'s and run out."""
         write = self._client_write(project, client)
         write.put("worker", worker)
         write.put("until", millis(until))
         write.put("expires", self._expiry(self._retention.clients))
-        _free_for(write, "worker", worker, now)
+        _claimable(write, worker, over, now)
         try:
             done, item = self._attempt(write)
         except ClientError as error:
@@ -588,7 +599,7 @@ class DynamoStore:
             # Whoever holds the client is beginning or finishing right now.
             return Held(moment(millis(now + SHORTLY)))
         if not done:
-            return Held(moment(_number(item, "until")))
+            return Held(moment(_number(item, "until")), _text(item, "worker") or "")
         return Claim(project, client, worker, moment(_number(item, "until")), _text(item, "index"))
 
     def release(self, claim: Claim) -> None:

@@ -205,13 +205,16 @@ class MemoryStore:
 
     # --- clients ---
 
-    def claim(self, project: str, client: str, worker: str, now: datetime, until: datetime) -> Claim | Held:
-        """Take the claim when it is free, has run out, or is this worker's already."""
+    def claim(
+        self, project: str, client: str, worker: str, now: datetime, until: datetime, over: str | None = None
+    ) -> Claim | Held:
+        """Take the claim when it is free, this worker's already, or `over`'s and run out."""
         place = (project_name(project), text_name(client))
         with self._world():
             known = self._clients.setdefault(place, _Client())
-            if known.worker not in {None, worker} and known.until > millis(now):
-                return Held(moment(known.until))
+            run_out = known.worker == over and known.until <= millis(now)
+            if known.worker not in {None, worker} and not run_out:
+                return Held(moment(known.until), known.worker or "")
             known.worker, known.until = worker, millis(until)
             known.expires = self._now() + self._retention.clients
             return Claim(project, client, worker, moment(known.until), known.index)
@@ -325,15 +328,21 @@ def _entry(key: CallKey, call: _Call, fresh: bool = False) -> Entry:
 
 
 class MemoryQueue:
-    """The promises, in lists that a test reads: `promised` of (body, delay), `buried` of (body, reason)."""
+    """The promises, in lists that a test reads: `promised` of (body, delay), `postponed` of (receipt, pause), `buried` of
+    (body, reason)."""
 
     def __init__(self) -> None:
         self.promised: list[tuple[str, timedelta]] = []
+        self.postponed: list[tuple[str, timedelta]] = []
         self.buried: list[tuple[str, str]] = []
 
     def promise(self, body: str, delay: timedelta) -> None:
         """Keep a message with the delay that SQS would give it."""
         self.promised.append((body, timedelta(seconds=delay_seconds(delay))))
+
+    def postpone(self, receipt: str, pause: timedelta) -> None:
+        """Keep a received message away for the pause."""
+        self.postponed.append((receipt, pause))
 
     def bury(self, body: str, reason: str) -> None:
         """Keep a message that is given up."""

@@ -54,8 +54,7 @@ class Changes:
 class Claim:
     """The right to work for one client until `until`: `client` is the keyed hash of the number, `worker` ours alone.
 
-    `index` is what is known of the client, JSON, None when nothing is. `interrupted` is the worker whose claim had run
-    out without being given back: it died, and nobody knows what it has written.
+    `index` is what is known of the client, JSON, None when nothing is.
     """
 
     project: str
@@ -63,14 +62,14 @@ class Claim:
     worker: str
     until: datetime
     index: str | None = None
-    interrupted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Somebody else works for the client until `until`."""
+    """`worker` works for the client until `until`. If that is over it died, and nobody knows what it has written."""
 
     until: datetime
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +178,14 @@ class Store(Protocol):
 
     # --- clients ---
 
-    def claim(self, project: str, client: str, worker: str, now: datetime, until: datetime) -> Claim | Held: ...
+    def claim(
+        self, project: str, client: str, worker: str, now: datetime, until: datetime, over: str | None = None
+    ) -> Claim | Held:
+        """Take a client that nobody has, or take it over from the worker `over` if its claim has run out.
+
+        A claim that ran out is not simply free: whoever takes it over must know whose it was.
+        """
+        ...
 
     def release(self, claim: Claim) -> None:
         """Give the claim back without changing the index; does nothing when it is not ours any more."""

@@ -27,7 +27,7 @@ DECLARATION = Declaration(
     due=DuePrecision.MINUTE,
     logs=frozenset({LogKind.CALL, LogKind.NOTE}),
     tasks=True,
-    search_lag=timedelta(seconds=60),
+    search_lag=timedelta(minutes=5),
     # the burst of the smallest plan with an API token, 20 in 2 s; searches have 10 of their own, so each counts for two (3.2)
     rate=Rate(units=20, window=timedelta(seconds=2), costs={"search": 2}),
     requests=Requests(look_up=1, create=3, task=1, completed_task=1),

@@ -1,0 +1,54 @@
+"""Requests to the CRM per situation, counted at the vendor's twin, beside what the vendor's interface forces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.figures import Figure
+from bench.samples import row
+from patchcord.crm.port import Requests
+from sandbox.twins.base import Write
+from tests.golden.twin import TWINS, prepared
+
+SITUATIONS = ("new, answered", "new, missed", "known, by responsible", "known, by other", "outgoing", "blocked")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What one call came to: the requests that were made, and the least that would have done the same."""
+
+    requests: int
+    floor: int
+
+
+def measure() -> Sequence[Figure]:
+    """Every situation on every vendor that has a twin."""
+    return [_figure(crm, situation, count_of(crm, situation)) for crm in sorted(TWINS) for situation in SITUATIONS]
+
+
+def _figure(crm: str, situation: str, count: Count) -> Figure:
+    ratio = count.requests / count.floor if count.floor else None
+    holds = count.requests <= count.floor
+    return Figure(f"{crm}: {situation}", f"{count.requests} requests", f"{count.floor} requests", ratio, "<= floor", holds)
+
+
+def count_of(crm: str, situation: str) -> Count:
+    """Play the situation's webhooks, and the promises after them, against the vendor's twin."""
+    with prepared(row(situation, crm)) as stage:
+        before = len(stage.twin.requests)
+        stage.play()
+        project = stage.product.service.projects.get(stage.product.project)
+        if project is None:
+            raise LookupError(stage.product.project)
+        least = stage.product.service.projects.crm(project).declaration.requests
+        looked = situation != "blocked"
+        return Count(len(stage.twin.requests) - before, floor_of(stage.twin.ledger, least, looked))
+
+
+def floor_of(ledger: Sequence[Write], least: Requests, looked: bool) -> int:
+    """The fewest requests that a look-up and these writes take: records are one set, everything else is one by one."""
+    made = least.create if any(write.do == "create" for write in ledger) else 0
+    others = [write for write in ledger if write.do != "create"]
+    traces = sum(least.completed_task if write.fields.get("completed") else least.task for write in others)
+    return (least.look_up if looked else 0) + made + traces
