@@ -208,8 +208,8 @@ def _missed_existing(timeline: Timeline, client: Client, settings: Settings) -> 
 
 
 def _hidden(timeline: Timeline, client: Client, settings: Settings) -> Decision:
-    """D-09: no look-up, no records; at most a task for the senior manager that stands alone (O-58)."""
-    if not settings.hidden.create_task or timeline.outcome is not Outcome.MISSED:
+    """D-09: no look-up, no records; a missed call is a task for the senior manager that stands alone (O-58)."""
+    if timeline.outcome is not Outcome.MISSED:
         return Decision("ignored", reason="hidden_number", rules=("D-09",))
     plan = _plan(RowName.IN_MISSED_NEW, timeline, client, settings)
     plan.rules = ("D-09",)

@@ -17,7 +17,7 @@ def screen(timeline: Timeline, settings: Settings) -> Screened | None:
         if reason is not None:
             return reason
     if timeline.kind is EventKind.CALL:
-        return _call_reason(timeline)
+        return _call_reason(timeline, settings)
     if timeline.kind is EventKind.FORM:
         return _form_reason(timeline, settings)
     return _messenger_reason(timeline, settings)
@@ -33,7 +33,9 @@ def _number_reason(timeline: Timeline, settings: Settings) -> Screened | None:
     return None
 
 
-def _call_reason(timeline: Timeline) -> Screened | None:
+def _call_reason(timeline: Timeline, settings: Settings) -> Screened | None:
+    if timeline.hidden and not settings.hidden.create_task:
+        return "hidden_number", ("D-09",)
     if timeline.call_type is CallType.INTERNAL:
         return "internal_call", ("D-10",)
     if timeline.outcome is Outcome.IGNORED:

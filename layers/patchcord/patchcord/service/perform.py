@@ -286,6 +286,7 @@ class Performer:
             return self._decide_and_write(work, writer, self._look(work))
 
     def _decide_and_write(self, work: _Work, writer: Writer, seen: Snapshot) -> Report:
+        writer.fresh = work.looked
         decision = decide(work.timeline, seen.client, work.settings)
         pending = [effect for effect in decision.effects if self._is_pending(work, effect)]
         records = [effect for effect in pending if isinstance(effect, CreateRecord)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,8 @@ FRESH_FOR = timedelta(seconds=60)
 
 SHORTEST_SECRET = 22
 """Characters of a URL-safe secret with 128 bits."""
+
+PROJECT_NAME = re.compile(r"[a-z0-9-]{1,40}")
 
 Connect = Callable[[str, Mapping[str, str], Secrets, Store, str], "Crm"]
 
@@ -57,6 +60,8 @@ class Projects:
 
     def get(self, name: str) -> Project | None:
         """The project, None if there is none of that name."""
+        if not PROJECT_NAME.fullmatch(name):
+            return None
         known = self._cached.get(name)
         if known is not None and self._clock.now() - known[0] < FRESH_FOR:
             return known[1]

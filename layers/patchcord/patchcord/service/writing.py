@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from patchcord.crm.errors import CrmError, Misconfigured, Rejected
+from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected
 from patchcord.crm.port import CallDraft, Change, Crm, Draft, TaskDraft, Trace, Written
 from patchcord.model.effects import (
     AddRecording,
@@ -44,7 +44,8 @@ def marker(key: CallKey, effect: str) -> str:
 @dataclass
 class Writer:
     """Writes the effects of one call. `states` is the journal as this worker knows it; `doubtful` are the effects that
-    an earlier worker intended without leaving a result; `made` collects the records made by this worker."""
+    an earlier worker intended without leaving a result; `fresh` says that the client was looked at in this run; `made`
+    collects the records made by this worker."""
 
     crm: Crm
     gate: Gate
@@ -54,6 +55,7 @@ class Writer:
     timeline: Timeline
     states: dict[str, EffectState]
     doubtful: set[str]
+    fresh: bool = False
     made: list[Record] = field(default_factory=list)
 
     # --- records ---
@@ -127,10 +129,16 @@ class Writer:
     # --- everything else ---
 
     def write(self, effect: Effect) -> None:
-        """Carry out one effect; a refusal is its result, everything else is raised."""
+        """Carry out one effect; a refusal is its result, everything else is raised.
+
+        With a client that was looked at earlier in the call, a refusal may only mean that a record has been converted or
+        deleted since: vendors say "unknown id" with the same status. So it is raised as Gone, and somebody looks again.
+        """
         try:
             self._write(effect)
         except FINAL as error:
+            if not self.fresh:
+                raise Gone(error.vendor, error.request, error.words) from error
             self._failed(effect.key, error)
 
     def _write(self, effect: Effect) -> None:
