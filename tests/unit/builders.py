@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+import pytest
+
 from patchcord.model.effects import (
     AddRecording,
     CreateRecord,
@@ -256,3 +258,18 @@ def _names(targets: Iterable[Target]) -> str:
 
 def _name(target: Target) -> str:
     return f"new {target.kind}" if isinstance(target, Made) else target.id
+
+
+def table(text: str) -> list[Any]:
+    """Cases `(profile, lines)`: names of profiles at the margin, below them what happens there. All profiles must be named."""
+    expected: dict[str, set[str]] = {}
+    names: list[str] = []
+    for row in text.strip().splitlines():
+        if row.startswith(" "):
+            for name in names:
+                expected[name].add(row.strip())
+        else:
+            names = row.split()
+            expected |= {name: set() for name in names}
+    assert set(expected) == set(PROFILES)
+    return [pytest.param(name, expected[name], id=name) for name in PROFILES]

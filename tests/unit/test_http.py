@@ -25,6 +25,7 @@ from patchcord.crm.grants import Credentials, FixedToken, NoCredentials
 from patchcord.crm.http import Answer, Dialect, Http, masked_body, masked_header, masked_url, read_answer, read_pause, scrubbed
 from patchcord.crm.port import Rate
 
+LAYER = Path(__file__).resolve().parents[2] / "layers" / "patchcord"
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -633,6 +634,6 @@ def test_importing_a_vendor_loads_no_http_library() -> None:
         "import sys, patchcord.crm.pipedrive as p; print(sorted({'requests', 'urllib3', 'boto3', 'pydantic'} & set(sys.modules)))"
     )
     shown = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": "layers/patchcord"}
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(LAYER)}
     )
     assert shown.stdout.strip() == "[]"

@@ -583,9 +583,27 @@ class TestQueue:
         assert message["MessageAttributes"]["reason"]["StringValue"] == kept
         assert queues.bodies(queues.url) == []
 
+    @pytest.mark.parametrize(
+        ("pause", "seconds"),
+        [(timedelta(seconds=-1), 0), (timedelta(seconds=90.2), 91), (timedelta(hours=1), 3600), (timedelta(days=9), None)],
+    )
+    def test_a_received_message_is_kept_away(self, queues: Queues, pause: timedelta, seconds: int | None) -> None:
+        sent = list[Any]()
+        event = "provide-client-params.sqs.ChangeMessageVisibility"
+        queues.client.meta.events.register(event, lambda params, **_: sent.append(params["VisibilityTimeout"]))
+        queue = SqsQueue(queues.client, queues.url, queues.dead)
+        queue.promise("{}", timedelta())
+        (message,) = queues.read(queues.url)
+        queue.postpone(message["ReceiptHandle"], pause)
+        # SQS counts the twelve hours from when the message was received, so asking for all of them is refused.
+        assert sent == [seconds] if seconds is not None else 3600 < sent[0] < 12 * 3600
+        assert queues.bodies(queues.url) == ["{}"] * (seconds == 0)
+
     def test_in_memory_the_buried_can_be_seen(self) -> None:
         queue = MemoryQueue()
+        queue.postpone("receipt", MINUTE)
         queue.bury("{}", "because")
+        assert queue.postponed == [("receipt", MINUTE)]
         assert queue.buried == [("{}", "because")]
 
 

@@ -33,7 +33,7 @@ DECLARATION = Declaration(
     requests=Requests(look_up=1, create=3, task=1, completed_task=1),
     assumed=(
         "Numbers are searched without their punctuation (6.2); a search without a match costs one request.",
-        "A new record is found by search within 60 seconds (6.2).",
+        "A new record is found by search within five minutes (6.2); seconds are likelier.",
         "The day of the token budget ends at midnight UTC (3.1).",
         "The creator of a record is the user of the token; it cannot be set.",
         "A name longer than 255 characters is refused, so it is cut.",
