@@ -21,8 +21,9 @@ from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from moto import mock_aws
 
-from patchcord.store.dynamo import DynamoStore, Retention, Tables, create_tables, millis
+from patchcord.store.dynamo import DynamoStore, Tables, create_tables
 from patchcord.store.memory import MemoryQueue, MemorySecrets, MemoryStore
+from patchcord.store.names import Retention, millis
 from patchcord.store.port import CallKey, Changes, Claim, ClaimLost, Granted, Held, Queue, Secrets, Store, VersionConflict
 from patchcord.store.secrets import ParameterSecrets
 from patchcord.store.sqs import SqsQueue, redrive

@@ -22,13 +22,10 @@ Projects and providers hold no `#`, so an id begins with its project beyond doub
 
 from __future__ import annotations
 
-import binascii
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import SystemRandom
 from secrets import token_hex
 from time import sleep as pause
@@ -36,6 +33,48 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from botocore.exceptions import ClientError
 
+from patchcord.store.items import (
+    CANCELLED,
+    CONDITION,
+    CONFLICT,
+    Write,
+    attribute,
+    call_id,
+    chunks,
+    claimable,
+    client_id,
+    code_of,
+    document_of,
+    entry_of,
+    free_for,
+    lease_id,
+    number_of,
+    old_item,
+    open_for,
+    passes,
+    reasons_of,
+    refusal,
+    set_of,
+    text_of,
+)
+from patchcord.store.names import (
+    DAY,
+    DEFAULT_RETENTION,
+    RECENT_WINDOWS,
+    Retention,
+    day_name,
+    millis,
+    moment,
+    page_start,
+    page_token,
+    project_name,
+    same_project,
+    stamp,
+    text_name,
+    units_of,
+    utc_now,
+    window_of,
+)
 from patchcord.store.port import (
     Blocked,
     CallKey,
@@ -59,32 +98,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
-DAY = timedelta(days=1)
-
-PROJECT = re.compile(r"[a-z0-9-]{1,40}")
-PROVIDER = re.compile(r"[a-z0-9_-]{1,40}")
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-LONGEST_NAME = 1_000
-"""Bytes of a call's id, client or connection: a hash key holds 2,048."""
-
 BATCH = 100
 """Keys in one BatchGetItem."""
 TRIES = 6
 """A conflict lasts as long as somebody else's transaction, some ten milliseconds."""
 SHORTLY = timedelta(milliseconds=200)
 """How long a claim counts as held when its item is in the middle of a transaction."""
-RECENT_WINDOWS = range(4, 12)
-"""Windows back from now that each `take` forgets: not the last ones, the callers' clocks differ a little."""
 MANY_WINDOWS = 16
 """Forgotten windows beyond this are swept by a request of their own: seldom used connections leave gaps."""
-
-CONDITION = "ConditionalCheckFailedException"
-CONFLICT = "TransactionConflictException"
-CANCELLED = "TransactionCanceledException"
-PASSING = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
-"""Reasons of a cancelled transaction that go away by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,292 +118,6 @@ class Tables:
     connections: str
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How long things are kept after they were last written."""
-
-    journal: timedelta = timedelta(days=90)
-    clients: timedelta = timedelta(days=400)
-    connections: timedelta = timedelta(days=2)
-
-
-# --- names and times, shared with the store in memory ---
-
-
-def project_name(project: str) -> str:
-    """The project, raises ValueError unless it is `[a-z0-9-]{1,40}`: tenants are told apart by it."""
-    if not PROJECT.fullmatch(project):
-        raise ValueError(f"not a project: {project[:60]!r}")
-    return project
-
-
-def text_name(name: str) -> str:
-    """Any text that fits into a key, raises ValueError for a longer one or one that is not Unicode."""
-    if len(name.encode()) > LONGEST_NAME:
-        raise ValueError(f"a name of {len(name)} characters")
-    return name
-
-
-def call_key(key: CallKey) -> CallKey:
-    """The key, raises ValueError for a project or a provider that is none."""
-    project_name(key.project)
-    text_name(key.call)
-    if not PROVIDER.fullmatch(key.provider):
-        raise ValueError(f"not a provider: {key.provider[:60]!r}")
-    return key
-
-
-def day_name(day: str) -> str:
-    """The day, raises ValueError unless it is `YYYY-MM-DD`."""
-    if not DATE.fullmatch(day):
-        raise ValueError(f"not a day: {day[:60]!r}")
-    return day
-
-
-def millis(at: datetime) -> int:
-    """Whole milliseconds since 1970; a TypeError for a time without zone."""
-    return (at - EPOCH) // MILLISECOND
-
-
-def moment(milliseconds: int) -> datetime:
-    """The time of `millis`."""
-    return EPOCH + milliseconds * MILLISECOND
-
-
-def stamp(at: datetime) -> str:
-    """ISO in UTC, always of the same length, so that the order of texts is the order of times."""
-    return (EPOCH + (at - EPOCH)).isoformat(timespec="microseconds")
-
-
-def same_project(key: CallKey, claim: Claim) -> None:
-    """A claim of one tenant never writes to a call of another; ValueError."""
-    if key.project != claim.project:
-        raise ValueError("the claim is of another project than the call")
-
-
-def window_of(now: datetime, window: timedelta) -> tuple[int, int]:
-    """The window's length in milliseconds and its number; ValueError for no length."""
-    length = window // MILLISECOND
-    if length < 1:
-        raise ValueError("a window without length")
-    return length, millis(now) // length
-
-
-def units_of(units: int, most: int) -> int:
-    """What is really taken: a request bigger than the bucket takes all of it. ValueError for nonsense."""
-    if most < 1 or units < 0:
-        raise ValueError(f"{units} units of {most}")
-    return min(units, most)
-
-
-def page_token(at: str, key: CallKey) -> str:
-    """Where the next page begins. It names no project, so that a forged one stays in the reader's own."""
-    return urlsafe_b64encode(f"{at}#{key.provider}#{key.call}".encode()).decode()
-
-
-def page_start(project: str, token: str) -> tuple[str, CallKey]:
-    """What `page_token` made; ValueError for anything else."""
-    try:
-        at, provider, call = urlsafe_b64decode(token.encode()).decode().split("#", 2)
-        datetime.fromisoformat(at)
-    except (binascii.Error, ValueError) as error:
-        raise ValueError("not the start of a page") from error
-    return at, call_key(CallKey(project, provider, call))
-
-
-def utc_now() -> datetime:
-    """The clock."""
-    return datetime.now(UTC)
-
-
-# --- one update of one item ---
-
-
-def _attribute(value: str | int | frozenset[str]) -> AttributeValueTypeDef:
-    """A value as DynamoDB takes it."""
-    if isinstance(value, str):
-        return {"S": value}
-    if isinstance(value, int):
-        return {"N": str(value)}
-    return {"SS": sorted(value)}
-
-
-class _Write:
-    """One update put together from parts. Names are placeholders throughout: keys of events are arbitrary text."""
-
-    def __init__(self, table: str, id: str) -> None:
-        self._target = {"TableName": table, "Key": {"id": _attribute(id)}}
-        self._names: dict[str, str] = {}
-        self._values: dict[str, AttributeValueTypeDef] = {}
-        self._clauses: dict[str, list[str]] = {"SET": [], "ADD": [], "REMOVE": []}
-        self._condition = ""
-
-    def name(self, attribute: str) -> str:
-        """The placeholder of an attribute."""
-        return self._names.setdefault(attribute, f"#{len(self._names)}")
-
-    def value(self, value: str | int | frozenset[str]) -> str:
-        """The placeholder of a value."""
-        placeholder = f":{len(self._values)}"
-        self._values[placeholder] = _attribute(value)
-        return placeholder
-
-    def put(self, attribute: str, value: str | int) -> None:
-        """Set an attribute."""
-        self._clauses["SET"].append(f"{self.name(attribute)}={self.value(value)}")
-
-    def put_once(self, attribute: str, value: str | int) -> None:
-        """Set an attribute unless it is there."""
-        name = self.name(attribute)
-        self._clauses["SET"].append(f"{name}=if_not_exists({name},{self.value(value)})")
-
-    def add(self, attribute: str, value: int | frozenset[str]) -> None:
-        """Add to a number or a set."""
-        self._clauses["ADD"].append(f"{self.name(attribute)} {self.value(value)}")
-
-    def drop(self, *attributes: str) -> None:
-        """Remove attributes, there or not."""
-        self._clauses["REMOVE"].extend(self.name(attribute) for attribute in attributes)
-
-    def when(self, condition: str) -> None:
-        """Write only then."""
-        self._condition = condition
-
-    def request(self) -> dict[str, Any]:
-        """The arguments of `update_item`, and the `Update` of a transaction."""
-        clauses = (f"{verb} {','.join(parts)}" for verb, parts in self._clauses.items() if parts)
-        request: dict[str, Any] = {
-            **self._target,
-            "UpdateExpression": " ".join(clauses),
-            "ExpressionAttributeNames": {placeholder: name for name, placeholder in self._names.items()},
-        }
-        if self._values:
-            request["ExpressionAttributeValues"] = self._values
-        if self._condition:
-            request["ConditionExpression"] = self._condition
-        return request
-
-
-# --- ids and conditions ---
-
-
-def _call_id(key: CallKey) -> str:
-    call_key(key)
-    return f"{key.project}#{key.provider}#{key.call}"
-
-
-def _client_id(project: str, client: str) -> str:
-    return f"{project_name(project)}#{text_name(client)}"
-
-
-def _lease_id(project: str, name: str) -> str:
-    return f"{project_name(project)}#lease#{text_name(name)}"
-
-
-def _free_for(write: _Write, owner: str, ours: str, now: datetime) -> None:
-    """Condition: nobody has it, it has run out, or it is ours."""
-    name, until = write.name(owner), write.name("until")
-    write.when(f"attribute_not_exists({name}) OR {until} <= {write.value(millis(now))} OR {name} = {write.value(ours)}")
-
-
-def _claimable(write: _Write, worker: str, over: str | None, now: datetime) -> None:
-    """Condition: nobody has the client, or this worker has, or `over` had it and its time has run out."""
-    name, until = write.name("worker"), write.name("until")
-    free = f"attribute_not_exists({name}) OR {name} = {write.value(worker)}"
-    if over is not None:
-        free += f" OR ({name} = {write.value(over)} AND {until} <= {write.value(millis(now))})"
-    write.when(free)
-
-
-def _open_for(write: _Write, window: str, units: int, most: int, now: datetime) -> None:
-    """Take units, on the condition that they are there and that the connection neither cools down nor is blocked."""
-    write.add(window, units)
-    used, cool, blocked = write.name(window), write.name("cool_until"), write.name("blocked")
-    write.when(
-        f"(attribute_not_exists({used}) OR {used} <= {write.value(most - units)})"
-        f" AND (attribute_not_exists({cool}) OR {cool} <= {write.value(millis(now))})"
-        f" AND attribute_not_exists({blocked})"
-    )
-
-
-# --- reading items and errors ---
-
-
-def _text(item: Item, attribute: str) -> str | None:
-    return item[attribute]["S"] if attribute in item else None
-
-
-def _number(item: Item, attribute: str) -> int:
-    return int(item[attribute]["N"])
-
-
-def _below(item: Item, prefix: str) -> dict[str, str]:
-    """The attributes of one prefix, by what follows it."""
-    return {name[len(prefix) :]: value["S"] for name, value in item.items() if name.startswith(prefix)}
-
-
-def _entry(item: Item, fresh: bool = False) -> Entry:
-    at = _text(item, "at")
-    return Entry(
-        key=CallKey(item["project"]["S"], item["provider"]["S"], item["call"]["S"]),
-        events=_below(item, "e:"),
-        effects=_below(item, "f:"),
-        settled=_set(item, "settled"),
-        client=_text(item, "client"),
-        decision=_text(item, "decision"),
-        at=datetime.fromisoformat(at) if at else None,
-        fresh=fresh,
-    )
-
-
-def _set(item: Item, attribute: str) -> frozenset[str]:
-    return frozenset(item[attribute]["SS"]) if attribute in item else frozenset()
-
-
-def _document(item: Item) -> Document:
-    return Document(
-        project=item["project"]["S"],
-        version=_number(item, "version"),
-        body=item["body"]["S"],
-        author=item["author"]["S"],
-        at=datetime.fromisoformat(item["at"]["S"]),
-    )
-
-
-def _refusal(item: Item, now: datetime, next_window: datetime) -> Wait | Blocked:
-    """Why units were not to be had, the longest reason first."""
-    if "blocked" in item:
-        return Blocked(item["blocked"]["S"], datetime.fromisoformat(item["blocked_at"]["S"]))
-    if "cool_until" in item and _number(item, "cool_until") > millis(now):
-        return Wait(moment(_number(item, "cool_until")), cooling=True)
-    return Wait(next_window, cooling=False)
-
-
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")
-
-
-def _old(error: ClientError) -> Item:
-    """The item that failed a condition (ALL_OLD); the stubs do not know that the error carries it."""
-    return cast("Item", cast("Mapping[str, Any]", error.response).get("Item", {}))
-
-
-def _reasons(error: ClientError) -> frozenset[str]:
-    """Why a transaction was cancelled."""
-    return frozenset(reason.get("Code", "None") for reason in error.response.get("CancellationReasons", ())) - {"None"}
-
-
-def _passes(error: ClientError) -> bool:
-    """Whether somebody else's transaction is in the way, nothing worse."""
-    if _code(error) == CANCELLED:
-        return bool(_reasons(error)) and _reasons(error) <= PASSING
-    return _code(error) == CONFLICT
-
-
-def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
 class DynamoStore:
     """The port on four tables. The client comes from outside, so that it is made once and can be a stand's."""
 
@@ -391,7 +126,7 @@ class DynamoStore:
         client: DynamoDBClient,
         tables: Tables,
         *,
-        retention: Retention = Retention(),
+        retention: Retention = DEFAULT_RETENTION,
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = pause,
     ) -> None:
@@ -408,9 +143,9 @@ class DynamoStore:
         """The current (or the named) version of a project's settings."""
         if version is not None:
             item = self._version(project, version)
-            return _document(item) if item else None
+            return document_of(item) if item else None
         found = self._client.query(**self._versions(project), Limit=1)["Items"]
-        return _document(found[0]) if found else None
+        return document_of(found[0]) if found else None
 
     def save_document(self, project: str, body: str, author: str, at: datetime, expected: int) -> int:
         """Store the next version. Versions have no gaps and are never removed: so `expected` is the current one exactly
@@ -419,21 +154,21 @@ class DynamoStore:
         if expected < 0 or (expected and not self._version(project, expected, only="version")):
             raise VersionConflict(project, expected)
         receipt = token_hex(8)
-        key = {"project": _attribute(project_name(project)), "version": _attribute(expected + 1)}
+        key = {"project": attribute(project_name(project)), "version": attribute(expected + 1)}
         texts = {"body": body, "author": author, "at": stamp(at), "receipt": receipt}
         try:
             self._client.put_item(
                 TableName=self._tables.projects,
-                Item={**key, **{name: _attribute(text) for name, text in texts.items()}},
+                Item={**key, **{name: attribute(text) for name, text in texts.items()}},
                 ConditionExpression="attribute_not_exists(#version)",
                 ExpressionAttributeNames={"#version": "version"},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            if _code(error) != CONDITION:
+            if code_of(error) != CONDITION:
                 raise
             # The client repeats a request whose answer was lost; then it is our own version that stands in the way.
-            if _text(_old(error), "receipt") != receipt:
+            if text_of(old_item(error), "receipt") != receipt:
                 raise VersionConflict(project, expected) from error
         return expected + 1
 
@@ -443,7 +178,7 @@ class DynamoStore:
         documents: list[Document] = []
         while True:
             page = self._client.query(**request)
-            documents.extend(map(_document, page["Items"]))
+            documents.extend(map(document_of, page["Items"]))
             if not page.get("LastEvaluatedKey"):
                 return tuple(documents)
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -453,13 +188,13 @@ class DynamoStore:
             "TableName": self._tables.projects,
             "KeyConditionExpression": "#project = :project",
             "ExpressionAttributeNames": {"#project": "project"},  # a reserved word
-            "ExpressionAttributeValues": {":project": _attribute(project_name(project))},
+            "ExpressionAttributeValues": {":project": attribute(project_name(project))},
             "ScanIndexForward": False,
             "ConsistentRead": True,
         }
 
     def _version(self, project: str, version: int, only: str | None = None) -> Item | None:
-        key = {"project": _attribute(project_name(project)), "version": _attribute(version)}
+        key = {"project": attribute(project_name(project)), "version": attribute(version)}
         return self._read(self._tables.projects, key, only)
 
     # --- journal ---
@@ -477,23 +212,23 @@ class DynamoStore:
         write.put_once("at", stamp(at))
         write.put_once("day", f"{key.project}#{stamp(at)[:10]}")
         item = self._update(write)
-        return _entry(item, fresh=_text(item, f"r:{event}") == receipt)
+        return entry_of(item, fresh=text_of(item, f"r:{event}") == receipt)
 
     def entry(self, key: CallKey) -> Entry | None:
         """The journal of a call."""
-        item = self._read(self._tables.journal, {"id": _attribute(_call_id(key))})
-        return _entry(item) if item else None
+        item = self._read(self._tables.journal, {"id": attribute(call_id(key))})
+        return entry_of(item) if item else None
 
     def unsettled(self, events: Sequence[tuple[CallKey, str]]) -> frozenset[tuple[CallKey, str]]:
         """Which of these events are stored and not carried out. One request for a hundred of them."""
         wanted = list(dict.fromkeys(events))
-        return frozenset(pair for chunk in _chunks(wanted, BATCH) for pair in self._unsettled_of(chunk))
+        return frozenset(pair for chunk in chunks(wanted, BATCH) for pair in self._unsettled_of(chunk))
 
     def _unsettled_of(self, pairs: Sequence[tuple[CallKey, str]]) -> Iterator[tuple[CallKey, str]]:
-        ids = dict.fromkeys(_call_id(key) for key, _ in pairs)
+        ids = dict.fromkeys(call_id(key) for key, _ in pairs)
         asked: Mapping[str, KeysAndAttributesTypeDef] = {
             self._tables.journal: {
-                "Keys": [{"id": _attribute(id)} for id in ids],
+                "Keys": [{"id": attribute(id)} for id in ids],
                 # Not the events themselves: two short sets say it, and an event's key can be no name in a projection of
                 # moto, which splits it at dots.
                 "ProjectionExpression": "#id,#accepted,#settled",
@@ -501,8 +236,8 @@ class DynamoStore:
                 "ConsistentRead": True,
             }
         }
-        open_events = {item["id"]["S"]: _set(item, "accepted") - _set(item, "settled") for item in self._batch(asked)}
-        return ((key, event) for key, event in pairs if event in open_events.get(_call_id(key), ()))
+        open_events = {item["id"]["S"]: set_of(item, "accepted") - set_of(item, "settled") for item in self._batch(asked)}
+        return ((key, event) for key, event in pairs if event in open_events.get(call_id(key), ()))
 
     def _batch(self, asked: Mapping[str, KeysAndAttributesTypeDef]) -> Iterator[Item]:
         """BatchGetItem until everything came; TimeoutError when it does not."""
@@ -550,22 +285,22 @@ class DynamoStore:
             "IndexName": "by_day",
             "KeyConditionExpression": "#day = :day",
             "ExpressionAttributeNames": {"#day": "day"},
-            "ExpressionAttributeValues": {":day": _attribute(of_day)},
+            "ExpressionAttributeValues": {":day": attribute(of_day)},
             "ScanIndexForward": False,
             "Limit": limit,
         }
         if after is not None:
             at, key = page_start(project, after)
-            start = {"id": _call_id(key), "day": of_day, "at": at}
-            request["ExclusiveStartKey"] = {name: _attribute(text) for name, text in start.items()}
+            start = {"id": call_id(key), "day": of_day, "at": at}
+            request["ExclusiveStartKey"] = {name: attribute(text) for name, text in start.items()}
         answer = self._client.query(**request)
-        entries = tuple(map(_entry, answer["Items"]))
+        entries = tuple(map(entry_of, answer["Items"]))
         more = bool(entries and answer.get("LastEvaluatedKey"))
         return Page(entries, page_token(answer["Items"][-1]["at"]["S"], entries[-1].key) if more else None)
 
-    def _journal(self, key: CallKey, changes: Changes) -> _Write:
+    def _journal(self, key: CallKey, changes: Changes) -> Write:
         """The write of some changes; it can be the first of its call."""
-        write = _Write(self._tables.journal, _call_id(key))
+        write = Write(self._tables.journal, call_id(key))
         write.put("project", key.project)
         write.put("provider", key.provider)
         write.put("call", key.call)
@@ -590,17 +325,17 @@ class DynamoStore:
         write.put("worker", worker)
         write.put("until", millis(until))
         write.put("expires", self._expiry(self._retention.clients))
-        _claimable(write, worker, over, now)
+        claimable(write, worker, over, now)
         try:
             done, item = self._attempt(write)
         except ClientError as error:
-            if _code(error) != CONFLICT:
+            if code_of(error) != CONFLICT:
                 raise
             # Whoever holds the client is beginning or finishing right now.
             return Held(moment(millis(now + SHORTLY)))
         if not done:
-            return Held(moment(_number(item, "until")), _text(item, "worker") or "")
-        return Claim(project, client, worker, moment(_number(item, "until")), _text(item, "index"))
+            return Held(moment(number_of(item, "until")), text_of(item, "worker") or "")
+        return Claim(project, client, worker, moment(number_of(item, "until")), text_of(item, "index"))
 
     def release(self, claim: Claim) -> None:
         """Give the claim back; nothing when it is not ours any more."""
@@ -610,13 +345,13 @@ class DynamoStore:
 
     def client(self, project: str, client: str) -> str | None:
         """What is known of a client."""
-        item = self._read(self._tables.clients, {"id": _attribute(_client_id(project, client))}, only="index")
-        return _text(item, "index") if item else None
+        item = self._read(self._tables.clients, {"id": attribute(client_id(project, client))}, only="index")
+        return text_of(item, "index") if item else None
 
-    def _client_write(self, project: str, client: str) -> _Write:
-        return _Write(self._tables.clients, _client_id(project, client))
+    def _client_write(self, project: str, client: str) -> Write:
+        return Write(self._tables.clients, client_id(project, client))
 
-    def _claimed(self, claim: Claim) -> _Write:
+    def _claimed(self, claim: Claim) -> Write:
         """A write to a client's item that fails unless the claim is ours."""
         write = self._client_write(claim.project, claim.client)
         write.when(f"{write.name('worker')} = {write.value(claim.worker)}")
@@ -631,12 +366,12 @@ class DynamoStore:
         units = units_of(units, most)
         length, number = window_of(now, window)
         write = self._connection(project, connection)
-        _open_for(write, f"w:{length}:{number}", units, most, now)
+        open_for(write, f"w:{length}:{number}", units, most, now)
         write.put("expires", self._expiry(self._retention.connections))
         write.drop(*(f"w:{length}:{number - back}" for back in RECENT_WINDOWS))
         done, item = self._update_if(write)
         if not done:
-            return _refusal(item, now, moment((number + 1) * length))
+            return refusal(item, now, moment((number + 1) * length))
         self._sweep(project, connection, item, now)
         return Granted()
 
@@ -674,7 +409,7 @@ class DynamoStore:
         write.when(f"attribute_not_exists({write.name('blocked')})")
         done, item = self._update_if(write)
         # A request repeated by the client after a lost answer meets its own block; the alarm must be raised all the same.
-        return done or _text(item, "blocked_by") == receipt
+        return done or text_of(item, "blocked_by") == receipt
 
     def unblock(self, project: str, connection: str) -> None:
         """Open the connection again."""
@@ -683,18 +418,18 @@ class DynamoStore:
         write.when(f"attribute_exists({write.name('blocked')})")
         self._update_if(write)
 
-    def _connection(self, project: str, connection: str) -> _Write:
-        return _Write(self._tables.connections, f"{project_name(project)}#connection#{text_name(connection)}")
+    def _connection(self, project: str, connection: str) -> Write:
+        return Write(self._tables.connections, f"{project_name(project)}#connection#{text_name(connection)}")
 
     # --- leases ---
 
     def lease(self, project: str, name: str, holder: str, now: datetime, until: datetime) -> bool:
         """Take a named lease unless another holder has it."""
-        write = _Write(self._tables.connections, _lease_id(project, name))
+        write = Write(self._tables.connections, lease_id(project, name))
         write.put("holder", holder)
         write.put("until", millis(until))
         write.put("expires", millis(until + DAY) // 1000)
-        _free_for(write, "holder", holder, now)
+        free_for(write, "holder", holder, now)
         return self._update_if(write)[0]
 
     def free(self, project: str, name: str, holder: str) -> None:
@@ -702,10 +437,10 @@ class DynamoStore:
         with suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.delete_item(
                 TableName=self._tables.connections,
-                Key={"id": _attribute(_lease_id(project, name))},
+                Key={"id": attribute(lease_id(project, name))},
                 ConditionExpression="#holder = :holder",
                 ExpressionAttributeNames={"#holder": "holder"},
-                ExpressionAttributeValues={":holder": _attribute(holder)},
+                ExpressionAttributeValues={":holder": attribute(holder)},
             )
 
     # --- requests ---
@@ -721,27 +456,27 @@ class DynamoStore:
             request |= {"ProjectionExpression": "#only", "ExpressionAttributeNames": {"#only": only}}
         return self._client.get_item(**request).get("Item")
 
-    def _update(self, write: _Write, answer: str = "ALL_NEW") -> Item:
+    def _update(self, write: Write, answer: str = "ALL_NEW") -> Item:
         """Carry out an update that has no condition; the new item, unless `answer` is NONE."""
         request = {**write.request(), "ReturnValues": answer}
         return self._patiently(lambda: self._client.update_item(**request)).get("Attributes", {})
 
-    def _update_if(self, write: _Write) -> tuple[bool, Item]:
+    def _update_if(self, write: Write) -> tuple[bool, Item]:
         """Carry out an update that has a condition: (True, the new item), or (False, what is there)."""
         return self._patiently(lambda: self._attempt(write))
 
-    def _attempt(self, write: _Write) -> tuple[bool, Item]:
+    def _attempt(self, write: Write) -> tuple[bool, Item]:
         try:
             answer = self._client.update_item(
                 **write.request(), ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD"
             )
         except ClientError as error:
-            if _code(error) != CONDITION:
+            if code_of(error) != CONDITION:
                 raise
-            return False, _old(error)
+            return False, old_item(error)
         return True, answer["Attributes"]
 
-    def _both(self, key: CallKey, changes: Changes, claim: Claim, client: _Write) -> None:
+    def _both(self, key: CallKey, changes: Changes, claim: Claim, client: Write) -> None:
         """A write to a call's journal and one to its client's item, both or neither. Raises ClaimLost."""
         same_project(key, claim)
         updates: list[Any] = [{"Update": self._journal(key, changes).request()}, {"Update": client.request()}]
@@ -750,7 +485,7 @@ class DynamoStore:
             # try, botocore repeats lost requests under the same token, and DynamoDB carries them out once.
             self._patiently(lambda: self._client.transact_write_items(TransactItems=updates))
         except ClientError as error:
-            if _code(error) == CANCELLED and "ConditionalCheckFailed" in _reasons(error):
+            if code_of(error) == CANCELLED and "ConditionalCheckFailed" in reasons_of(error):
                 raise ClaimLost(claim.project, claim.client) from error
             raise
 
@@ -760,7 +495,7 @@ class DynamoStore:
             try:
                 return request()
             except ClientError as error:
-                if not _passes(error):
+                if not passes(error):
                     raise
             self._sleep(self._jitter(attempt))
         return request()

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import RLock
 
-from patchcord.store.dynamo import (
+from patchcord.store.names import (
+    DEFAULT_RETENTION,
     RECENT_WINDOWS,
     Retention,
     call_key,
@@ -88,7 +89,7 @@ class _Lease:
 class MemoryStore:
     """The port in dictionaries."""
 
-    def __init__(self, *, retention: Retention = Retention(), now: Callable[[], datetime] = utc_now) -> None:  # noqa: B008
+    def __init__(self, *, retention: Retention = DEFAULT_RETENTION, now: Callable[[], datetime] = utc_now) -> None:
         self._retention = retention
         self._now = now
         self._lock = RLock()
