@@ -210,7 +210,7 @@ def world(
     document: Mapping[str, Any],
     *,
     start: datetime = START,
-    api_token: str = "twin-api-token",
+    secrets: Mapping[str, str] | None = None,
     store: Store | None = None,
     queue: Queue | None = None,
     connect: Connect = open_crm,
@@ -221,16 +221,16 @@ def world(
     clock = FastClock() if real_time else VirtualClock(manual or ManualClock(start))
     store = store or MemoryStore(now=clock.now)
     queue = queue or PromiseQueue(clock)
-    secrets = MemorySecrets()
-    secrets.put("demo", "api_token", api_token)
-    secrets.put("demo", "client_key", "key-of-the-hashes")
+    kept = MemorySecrets()
+    for name, value in {"api_token": "twin-api-token", "client_key": "key-of-the-hashes", **(secrets or {})}.items():
+        kept.put("demo", name, value)
     telephony = {"provider": "ringostat", **document.get("telephony", {}), "secrets": [secret_hash(SECRET)]}
     save(store, "demo", {**document, "telephony": telephony}, "test", clock.now())
     log = io.StringIO()
     with redirect_stdout(log):
         # powertools' loggers live as long as the process, each bound to the stream it was made with
         observer = Observer(service=f"test-{uuid.uuid4().hex}")
-    projects = Projects(store, secrets, clock, connect)
+    projects = Projects(store, kept, clock, connect)
     performer = Performer(store, projects, clock, lambda project, crm: observer.alarm(project.name, crm))
     service = Service(projects, performer, queue, clock, observer)
     retrier = Retrier(service, store, queue)
@@ -238,4 +238,4 @@ def world(
         patch.setattr(bootstrap, "service", lambda: service)
         patch.setattr(bootstrap, "retrier", lambda: retrier)
         with redirect_stdout(log):
-            yield World(clock, store, queue, secrets, service, retrier, log)
+            yield World(clock, store, queue, kept, service, retrier, log)

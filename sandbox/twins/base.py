@@ -189,6 +189,14 @@ class Window:
         return max(timedelta(0), self._taken[0] + self.span - now) if self._taken else timedelta(0)
 
 
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What `crm.options` of a project's settings and its secrets say."""
+
+    options: Mapping[str, str]
+    secrets: Mapping[str, str]
+
+
 class Seeding(ABC):
     """How tests and the stand put things into a twin. Ids are strings; nothing of this stands in the ledger.
 
@@ -196,6 +204,10 @@ class Seeding(ABC):
     `attribution` neutral parameter to value. A lead or deal with a `phone` but no `contact`, in a CRM whose leads carry no
     phone, hangs on a contact with that phone, which `seed_contact` with the same phone adopts. Seeds can be searched at once.
     """
+
+    @abstractmethod
+    def connection(self, url: str) -> Connection:
+        """How a project's settings and secrets connect it to this twin, served at `url`."""
 
     @abstractmethod
     def seed_user(self, *, name: str, email: str = "", active: bool = True, admin: bool = False) -> str: ...

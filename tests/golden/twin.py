@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,15 +12,13 @@ from patchcord.model.records import RecordKind
 from patchcord.model.settings import Settings
 from patchcord.scenarios.profiles import effective, merge
 from patchcord.service.journal import effect_state
+from sandbox.twins import has_twin, twin_class
 from sandbox.twins.base import ManualClock, Twin, Write, serve
 from tests.golden import decision
 from tests.golden.compare import Action, differences
 from tests.golden.payloads import deliveries, ended_at
 from tests.golden.rows import Row, begun_at, document, settings_of
 from tests.harness import World, world
-
-TWINS: Mapping[str, str] = {"pipedrive": "sandbox.twins.pipedrive:PipedriveTwin"}
-"""Which CRMs have a twin; the others' rows are skipped at this level."""
 
 UTM = ("utm_source", "utm_medium", "utm_campaign", "client_id")
 
@@ -34,7 +31,7 @@ def skipped(row: Row) -> str | None:
         return None
     if row.kind != "call":
         return f"{row.kind} comes with a later step"
-    return None if row.crm in TWINS else f"{row.crm} has no twin yet"
+    return None if has_twin(row.crm) else f"{row.crm} has no twin yet"
 
 
 def run(row: Row) -> list[str]:
@@ -47,21 +44,16 @@ def run(row: Row) -> list[str]:
         return differences(decision.expected_in_neutral_words(row, stage.settings), row.must_not, actions)
 
 
-def make_twin(crm: str, clock: ManualClock) -> Twin:
-    module, name = TWINS[crm].split(":")
-    twin: Twin = getattr(importlib.import_module(module), name)(clock=clock)
-    return twin
-
-
 @contextmanager
 def prepared(row: Row) -> Iterator[Stage]:
     """The row's CRM state in a twin, and the product connected to it."""
     clock = ManualClock(begun_at(row))
-    twin = make_twin(row.crm, clock)
+    twin = twin_class(row.crm)(clock=clock)
     with serve(twin) as running:
         seeded = Seeds(row, twin)
-        body = merge(document(row), seeded.settings(running.url))
-        with world(body, manual=clock) as product:
+        connection = twin.connection(running.url)
+        body = merge(document(row), seeded.settings(connection.options))
+        with world(body, manual=clock, secrets=connection.secrets) as product:
             yield Stage(row, twin, product, effective(body), seeded)
 
 
@@ -109,14 +101,14 @@ class Seeds:
     def _only_contact(self) -> str | None:
         return next((str(state["id"]) for state in self.row.body["crm_state"] if state["entity"] == "contact"), None)
 
-    def settings(self, url: str) -> dict[str, Any]:
+    def settings(self, options: Mapping[str, str]) -> dict[str, Any]:
         """The part of the settings that names the twin's users and fields."""
         employees = {
             key: {"crm_user": self.user(key)} for key, employee in self.row.fixtures["employees"].items() if employee["crm_user"]
         }
         extra = {kind: [[name, field] for name, field in fields.items()] for kind, fields in self.fields.items()}
         return {
-            "crm": {"options": {"base_url": url}},
+            "crm": {"options": dict(options)},
             "employees": employees,
             "lines": [self.row.fixtures["line"]],
             "fields": {"extra": extra},

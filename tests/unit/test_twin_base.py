@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
 from sandbox.twins.base import (
+    Connection,
     Fault,
     Ids,
     ManualClock,
@@ -75,6 +76,9 @@ class Notebook(Twin):
 
     def too_many(self) -> Response:
         return json_answer({"error": "slow down"}, 429, {"Retry-After": "2"})
+
+    def connection(self, url: str) -> Connection:
+        return Connection({"base_url": url}, {})
 
     def seed_user(self, *, name: str, email: str = "", active: bool = True, admin: bool = False) -> str:
         return "1"

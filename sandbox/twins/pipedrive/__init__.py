@@ -3,4 +3,6 @@
 from sandbox.twins.pipedrive.account import Account
 from sandbox.twins.pipedrive.twin import PipedriveTwin
 
-__all__ = ["Account", "PipedriveTwin"]
+__all__ = ["TWIN", "Account", "PipedriveTwin"]
+
+TWIN = PipedriveTwin

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
-from sandbox.twins.base import Clock, Refused, Status, Twin, iso, json_answer, locked, utc_now
+from sandbox.twins.base import Clock, Connection, Refused, Status, Twin, iso, json_answer, locked, utc_now
 from sandbox.twins.pipedrive import access, wire
 from sandbox.twins.pipedrive.account import Account
 from sandbox.twins.pipedrive.activities import activity_row
@@ -146,6 +146,9 @@ class PipedriveTwin(Twin):
         self.api_tokens = {token: 1}
 
     # ---- seeds of the account
+
+    def connection(self, url: str) -> Connection:
+        return Connection({"base_url": url}, {"api_token": self.account.api_token})
 
     @locked
     def seed_user(self, *, name: str, email: str = "", active: bool = True, admin: bool = False) -> str:

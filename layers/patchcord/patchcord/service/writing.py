@@ -76,10 +76,14 @@ class Writer:
 
     def _found_record(self, effect: CreateRecord) -> Ref | None:
         self.gate.spend(1)
-        trace = self._trace(effect, Written.RECORD)
-        found = self.crm.find_by_marker(
-            replace(trace, kind=effect.kind, name=_plain(effect.name), phone=effect.phone or self.timeline.client or "")
+        trace = replace(
+            self._trace(effect, Written.RECORD),
+            kind=effect.kind,
+            targets=self._refs(effect.links),
+            name=_plain(effect.name),
+            phone=effect.phone or self.timeline.client or "",
         )
+        found = self.crm.find_by_marker(trace)
         return Ref(effect.kind, found) if found is not None else None
 
     def _created(self, effect: CreateRecord, ref: Ref) -> None:
