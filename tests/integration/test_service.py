@@ -198,6 +198,25 @@ def test_a_refused_write_fails_alone_and_stands_in_the_dead_letter_queue(stage: 
     assert len(product.queue.buried) == 1
 
 
+def test_a_refused_write_is_buried_once_for_all_events_of_its_call(stage: Stage) -> None:
+    product, twin = stage
+    twin.misbehave(Fault("refuse", method="POST", path="organizations", words="No", times=None))
+    product.post("in.answer", answer())
+    product.post("in.after", after_call())
+    product.keep_promises()
+    assert len(product.queue.buried) == 1
+
+
+def test_a_message_that_is_no_promise_does_not_hold_up_the_others(stage: Stage) -> None:
+    product, twin = stage
+    twin.misbehave(Fault("status", status=503, times=1))
+    product.queue.promise("not ours", timedelta(0))
+    product.post("missed", missed())
+    product.keep_promises(rounds=20)
+    assert len(twin.writes("create", "lead")) == 1
+    assert [body for body, _ in product.queue.buried] == ["not ours"]
+
+
 def test_a_redriven_event_tries_what_was_refused_and_nothing_else(stage: Stage) -> None:
     product, twin = stage
     twin.misbehave(Fault("refuse", method="POST", path="activities", words="No", times=1))

@@ -5,6 +5,7 @@ Only the words listed here reach a log line: ids of ours and of the provider, si
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Tracer
 
 NAMESPACE = "Patchcord"
+
+TRACED = "_X_AMZN_TRACE_ID"
+"""Lambda sets this for an invocation that is traced."""
 
 COUNTED = {
     Status.DONE: "Done",
@@ -39,17 +43,30 @@ class Observer:
 
     @property
     def tracer(self) -> Tracer:
-        """X-Ray; imported on first use, because its SDK takes longer to load than everything else here."""
+        """X-Ray; imported on first use, because its SDK takes longer to load than everything else here.
+
+        AWS requests are traced by operation. CRM requests are not: their addresses hold clients' numbers.
+        """
         if self._tracer is None:
             from aws_lambda_powertools import Tracer
 
-            self._tracer = Tracer(auto_patch=False)
+            self._tracer = Tracer(patch_modules=["botocore"])
         return self._tracer
 
     @contextmanager
     def call(self, project: str, call: str) -> Iterator[None]:
-        """Everything logged inside carries the project and the call."""
-        with self.logger.append_context_keys(project=project, call=call):
+        """Everything logged and traced inside carries the project and the call."""
+        with self.logger.append_context_keys(project=project, call=call), self._traced(project, call):
+            yield
+
+    @contextmanager
+    def _traced(self, project: str, call: str) -> Iterator[None]:
+        if TRACED not in os.environ:
+            yield
+            return
+        with self.tracer.provider.in_subsegment(name="event") as segment:
+            segment.put_annotation("project", project)
+            segment.put_annotation("call", call)
             yield
 
     def reported(self, report: Report, crm: str, milliseconds: float) -> None:

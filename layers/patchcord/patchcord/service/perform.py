@@ -90,6 +90,7 @@ class _Work:
     gate: Gate
     states: dict[str, EffectState]
     index: Index
+    failed_before: frozenset[str]
     looked: bool = False
 
     @property
@@ -220,6 +221,7 @@ class Performer:
             decision = Decision("ignored", reason=screened[0], rules=screened[1])
             return self._settle_without_crm(entry, claim, decision)
         crm = self._projects.crm(project)
+        states = _states(entry)
         work = _Work(
             project=project,
             entry=entry,
@@ -230,8 +232,9 @@ class Performer:
             timeline=timeline,
             crm=crm,
             gate=Gate(self._store, project.name, crm, self._clock),
-            states=_states(entry),
+            states=states,
             index=index_of(claim.index),
+            failed_before=frozenset(key for key, state in states.items() if state.state is State.FAILED),
         )
         return self._guarded(work)
 
@@ -394,9 +397,10 @@ class Performer:
         return Report(report.status, decision.situation, report.reason, decision.rules, dict(writer.states), report.retry_after)
 
     def _finish(self, work: _Work, writer: Writer, seen: Snapshot, decision: Decision) -> Report:
-        failed = [state for state in writer.states.values() if state.state is State.FAILED]
-        if failed:
-            work.bury("; ".join(f"{state.what}: {state.words}" for state in failed))
+        failed = {key: state for key, state in writer.states.items() if state.state is State.FAILED}
+        news = [state for key, state in failed.items() if key not in work.failed_before or work.again]
+        if news:
+            work.bury("; ".join(f"{state.what}: {state.words}" for state in news))
         changes = Changes(
             effects=_texts(writer.states),
             settled=frozenset(work.entry.events),

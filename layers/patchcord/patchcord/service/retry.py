@@ -65,6 +65,14 @@ def message_of(record: Mapping[str, Any]) -> Message:
     )
 
 
+def _readable(record: Mapping[str, Any]) -> Message | None:
+    """The message, None for one that is no promise: it fails alone when its turn comes, and ends in the dead-letter queue."""
+    try:
+        return message_of(record)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def retry_pause(received: int, report: Report) -> timedelta:
     """How long the message stays away: the schedule, or longer if the CRM asked for more."""
     scheduled = PAUSES[received - 1] if received <= len(PAUSES) else timedelta(0)
@@ -79,7 +87,7 @@ class Retrier:
 
     def unsettled(self, records: Sequence[Mapping[str, Any]]) -> frozenset[tuple[CallKey, str]]:
         """Which of the records' events are still to be carried out: one read for the whole batch."""
-        messages = [message_of(record) for record in records]
+        messages = [message for record in records if (message := _readable(record)) is not None]
         return self._store.unsettled([(message.key, message.event) for message in messages])
 
     def handle(self, record: Mapping[str, Any], unsettled: frozenset[tuple[CallKey, str]], deadline: Deadline) -> None:

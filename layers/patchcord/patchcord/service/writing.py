@@ -303,4 +303,4 @@ def in_words(effect: Effect) -> str:
         case AddRecording():
             return f"recording added to {effect.effect}"
         case ShowPopup():
-            return "pop-up"
+            return "pop-up, shown by the CRM's own app"
