@@ -15,7 +15,7 @@ from patchcord.service.retry import PAUSES
 from patchcord.store.port import CallKey
 from sandbox.twins.base import Fault, ManualClock, serve
 from sandbox.twins.pipedrive import PipedriveTwin
-from tests.harness import START, Context, World, function, world
+from tests.harness import SECRET, START, Context, World, function, world
 from tests.integration.demo import CLIENT, LINE, after_call, answer, before_call, document, missed, outgoing
 
 CALL = "ua1_-1772704800.1"
@@ -48,8 +48,7 @@ def entry(product: World, call: str = CALL) -> Any:
 @pytest.mark.parametrize(("project", "secret"), [("nobody", None), ("demo", "wrong-secret-0123456789abc"), ("Demo#x", None)])
 def test_whoever_is_unknown_gets_404_without_a_hint_and_nothing_is_stored(stage: Stage, project: str, secret: str | None) -> None:
     product, twin = stage
-    offered = {"secret": secret} if secret else {}
-    answered = product.send("missed", "POST", body=json.dumps(missed()).encode(), project=project, **offered)
+    answered = product.send("missed", "POST", body=json.dumps(missed()).encode(), project=project, secret=secret or SECRET)
     assert (answered["status_code"], answered["title"]) == (404, "There is nothing here.")
     assert entry(product) is None
     assert not twin.requests
@@ -282,3 +281,29 @@ def test_get_and_form_deliveries_are_read_like_json(stage: Stage) -> None:
     query = {key: value for key, value in missed().items() if value}
     assert product.send("missed", "GET", query=query)["status"] == "done"
     assert len(twin.writes("task")) == 1
+
+
+class Segments:
+    """X-Ray's recorder as far as the product speaks to it; the real one needs Lambda's daemon."""
+
+    def __init__(self) -> None:
+        self.provider, self.annotations = self, dict[str, str]()
+
+    @contextmanager
+    def in_subsegment(self, name: str) -> Iterator[Segments]:
+        self.annotations["subsegment"] = name
+        yield self
+
+    def put_annotation(self, key: str, value: str) -> None:
+        self.annotations[key] = value
+
+
+def test_a_traced_invocation_carries_project_and_call(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    product, _ = stage
+    segments = Segments()
+    monkeypatch.setattr(product.service.observer, "_tracer", segments)
+    product.post("missed", missed())
+    assert not segments.annotations
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")
+    product.post("missed", missed("ua1_-1772704801.2"))
+    assert segments.annotations == {"subsegment": "event", "project": "demo", "call": "ua1_-1772704801.2"}
