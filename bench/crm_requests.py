@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from bench.figures import Figure
 from bench.samples import row
+from patchcord.crm.connect import VENDORS
 from patchcord.crm.port import Requests
+from sandbox.twins import has_twin
 from sandbox.twins.base import Write
-from tests.golden.twin import TWINS, prepared
+from tests.golden.twin import prepared
 
 SITUATIONS = ("new, answered", "new, missed", "known, by responsible", "known, by other", "outgoing", "blocked")
 
@@ -24,7 +27,12 @@ class Count:
 
 def measure() -> Sequence[Figure]:
     """Every situation on every vendor that has a twin."""
-    return [_figure(crm, situation, count_of(crm, situation)) for crm in sorted(TWINS) for situation in SITUATIONS]
+    return [_figure(crm, situation, count_of(crm, situation)) for crm in vendors() for situation in SITUATIONS]
+
+
+def vendors() -> tuple[str, ...]:
+    """The vendors that can be counted: those with a module of their own and a twin."""
+    return tuple(crm for crm in VENDORS if has_twin(crm) and find_spec(f"patchcord.crm.{crm}") is not None)
 
 
 def _figure(crm: str, situation: str, count: Count) -> Figure:

@@ -54,13 +54,25 @@ def measure() -> Sequence[Figure]:
     deciding = timeit.Timer(lambda: decide_all(calls, settings), timer=time.process_time)
     parsing = timeit.Timer(lambda: parse_all(bodies), timer=time.process_time)
     seconds = interleaved(ROUNDS, {"decide": lambda: deciding.timeit(1), "parse": lambda: parsing.timeit(10) / 10})
-    return [_figure(len(bodies), seconds["decide"], seconds["parse"])]
+    rounds = list(zip(seconds["decide"], seconds["parse"], strict=True))
+    half = sorted(rounds)[len(rounds) // 2]
+    return [_figure(len(bodies), *min(rounds)), _shown(len(bodies), *half)]
 
 
 def _figure(events: int, deciding: float, parsing: float) -> Figure:
+    """The fastest round: the limit is no ratio, so a machine that does something else must not decide about it."""
     speed = events / deciding
-    shown = (f"{speed:,.0f} events/s", f"json.loads {events / parsing:,.0f}/s")
-    return Figure("fold and decide, one core", *shown, deciding / parsing, f">= {LEAST:,}/s", speed >= LEAST)
+    return Figure(
+        "fold and decide, one core, the fastest round", *_speeds(events, deciding, parsing), f">= {LEAST:,}/s", speed >= LEAST
+    )
+
+
+def _shown(events: int, deciding: float, parsing: float) -> Figure:
+    return Figure("fold and decide, one core, the median round", *_speeds(events, deciding, parsing))
+
+
+def _speeds(events: int, deciding: float, parsing: float) -> tuple[str, str, float]:
+    return f"{events / deciding:,.0f} events/s", f"json.loads {events / parsing:,.0f}/s", deciding / parsing
 
 
 def sample(settings: Settings, calls: int = CALLS) -> list[Call]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -71,10 +70,10 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(("  " + first.strip().ljust(widths[0]), *others)).rstrip()
 
 
-def interleaved(rounds: int, runs: Mapping[str, Callable[[], float]]) -> dict[str, float]:
-    """The median of each run. A round does each once, so that whatever disturbs the machine disturbs all of them."""
+def interleaved(rounds: int, runs: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """What each run gave, round by round. A round does each once, so that what disturbs the machine disturbs all of them."""
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
             taken[name].append(run())
-    return {name: statistics.median(seconds) for name, seconds in taken.items()}
+    return taken

@@ -12,20 +12,22 @@ import boto3
 from moto import mock_aws
 
 from bench.figures import Figure, counted
-from bench.samples import client_number, row
-from patchcord.model.records import Record, RecordKind
+from bench.samples import row
 from patchcord.scenarios.profiles import merge
-from patchcord.service.clients import Index, client_key
 from patchcord.store.dynamo import DynamoStore, Tables, create_tables
-from patchcord.store.port import CallKey, Changes, Claim
 from patchcord.store.sqs import SqsQueue
+from sandbox.twins import twin_class
 from sandbox.twins.base import ManualClock, serve
 from tests.golden.payloads import deliveries
 from tests.golden.rows import Row, begun_at, document
-from tests.golden.twin import Seeds, make_twin
+from tests.golden.twin import Seeds
 from tests.harness import Context, World, function, world
 
 REGION = "eu-central-1"
+TABLES = Tables(*(f"patchcord-bench-{name}" for name in ("projects", "journal", "clients", "connections")))
+QUEUES = ("patchcord-bench-retry", "patchcord-bench-dead-letter")
+MOST_AT_ONCE = 25
+"""Items of one BatchWriteItem."""
 BATCH = 10
 """Promises that SQS hands over at once (template.yaml)."""
 EARLIER = (1, 500)
@@ -34,9 +36,18 @@ PAUSE = timedelta(seconds=2)
 """Between two webhooks: the rate's window is full again, the settings are still fresh."""
 MINUTE = timedelta(seconds=61)
 """After which the settings are read again."""
-MOST = {"new, answered": 8, "new, missed": 8, "known, by responsible": 6, "known, by other": 6, "known, missed": 6, "outgoing": 6}
 OWN_INDEX = "known by us, by other"
-"""A known client whose records our own earlier calls have made."""
+"""A known client whose records an earlier call of ours has made."""
+MOST = {
+    "new, answered": 8,
+    "new, missed": 8,
+    "known, by responsible": 6,
+    "known, by other": 6,
+    OWN_INDEX: 6,
+    "known, missed": 6,
+    "outgoing": 6,
+}
+"""Round trips of one event."""
 
 
 @dataclass
@@ -68,13 +79,14 @@ class KeepingQueue(SqsQueue):
 
 @dataclass(frozen=True)
 class Stand:
-    """The product on moto, for one row's client."""
+    """The product on moto, for one row's client. `document` is the project's; the clients are for listening to."""
 
     product: World
-    store: DynamoStore
+    document: Mapping[str, Any]
     counter: Counter
     queue: KeepingQueue
-    seeds: Seeds
+    dynamodb: Any
+    sqs: Any
 
     def deliver(self, one: Row, pause: timedelta = PAUSE) -> list[tuple[str, ...]]:
         """The operations of each of the row's webhooks."""
@@ -94,76 +106,72 @@ class Stand:
 def stand(one: Row) -> Iterator[Stand]:
     """The product, with the row's CRM state in a twin, and nothing in the store but the project."""
     clock, counter = ManualClock(begun_at(one)), Counter()
-    twin = make_twin(one.crm, clock)
+    twin = twin_class(one.crm)(clock=clock)
     with mock_aws(), serve(twin) as running:
-        store, queue = _store(counter, clock), _queue(counter)
-        seeds = Seeds(one, twin)
-        body = merge(document(one), seeds.settings(running.url))
-        with world(body, manual=clock, store=store, queue=queue) as product:
+        dynamodb, sqs = _dynamodb(counter), _sqs(counter)
+        store = DynamoStore(dynamodb, TABLES, now=clock)
+        queue = KeepingQueue(sqs, *(sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES))
+        connection = twin.connection(running.url)
+        body = merge(document(one), Seeds(one, twin).settings(connection.options))
+        with world(body, manual=clock, store=store, queue=queue, secrets=connection.secrets) as product:
             product.service.projects.get(product.project)
-            yield Stand(product, store, counter, queue, seeds)
+            yield Stand(product, body, counter, queue, dynamodb, sqs)
 
 
-def _store(counter: Counter, clock: ManualClock) -> DynamoStore:
+def _dynamodb(counter: Counter) -> Any:
     client = boto3.client("dynamodb", region_name=REGION)
-    tables = Tables(*(f"patchcord-bench-{name}" for name in ("projects", "journal", "clients", "connections")))
-    create_tables(client, tables)
+    create_tables(client, TABLES)
     client.meta.events.register_first("before-send.dynamodb.*", counter)
-    return DynamoStore(client, tables, now=clock)
+    return client
 
 
-def _queue(counter: Counter) -> KeepingQueue:
+def _sqs(counter: Counter) -> Any:
     client = boto3.client("sqs", region_name=REGION)
-    urls = [client.create_queue(QueueName=f"patchcord-bench-{name}")["QueueUrl"] for name in ("retry", "dead-letter")]
     client.meta.events.register_first("before-send.sqs.*", counter)
-    return KeepingQueue(client, *urls)
+    return client
 
 
 # --- earlier calls
 
 
-def store_earlier(place: Stand, one: Row, calls: int, *, own: bool) -> None:
-    """Put earlier calls into the journal and their clients into the index; with `own` half of them of the row's client."""
-    project, now = place.product.project, place.product.clock.now()
-    loaded = place.product.service.projects.get(project)
-    if loaded is None:
-        raise LookupError(project)
-    for number in range(calls):
-        phone = client_number(0) if own and number % 2 == 0 else client_number(1_000_000 + number)
-        key = CallKey(project, "ringostat", f"earlier-{number}")
-        claim = place.store.claim(project, client_key(loaded.client_secret, phone), f"w{number}", now, now + MINUTE)
-        if not isinstance(claim, Claim):
-            raise AssertionError("an earlier call's client is claimed")
-        place.store.accept(key, "end", "{}", now, settled=True)
-        done = Changes(settled=frozenset({"end"}), decision="{}")
-        place.store.finish(key, claim, done, _index(place, one, phone, number).dump())
+def store_earlier(place: Stand, one: Row, calls: int) -> None:
+    """Carry out an earlier call, and store what it left again and again as that of other calls and clients."""
+    place.deliver(one)
+    for table in (TABLES.journal, TABLES.clients):
+        _multiply(place.dynamodb, table, calls - 1)
 
 
-def _index(place: Stand, one: Row, phone: str, number: int) -> Index:
-    """What an earlier call would have left: the row's own records, or records of somebody else."""
-    ids = [RecordKind(kind) for kind, _ in place.seeds.ids.values()] if phone == client_number(0) else [RecordKind.CONTACT]
-    known = [identity for _, identity in place.seeds.ids.values()] if phone == client_number(0) else [f"c{number}"]
-    owner = place.seeds.user("anna")
-    records = [Record(kind, identity, owner=owner) for kind, identity in zip(ids, known, strict=True)]
-    return Index().with_made(records, f"earlier-{number}", begun_at(one))
+def _multiply(dynamodb: Any, table: str, times: int) -> None:
+    items = dynamodb.scan(TableName=table)["Items"]
+    copies = [{**item, "id": {"S": f"{item['id']['S']}-{number}"}} for item in items for number in range(times)]
+    for start in range(0, len(copies), MOST_AT_ONCE):
+        puts = [{"PutRequest": {"Item": item}} for item in copies[start : start + MOST_AT_ONCE]]
+        dynamodb.batch_write_item(RequestItems={table: puts})
 
 
 # --- the counts
 
 
+@contextmanager
+def staged(situation: str, earlier: int = 0) -> Iterator[tuple[Stand, Row]]:
+    """A stand with so many earlier calls stored, and the situation's call that is to be counted there."""
+    own = situation == OWN_INDEX
+    one = row("known, by other" if own else situation, again=1)
+    with stand(row("new, answered") if own else one) as place:
+        if own or earlier:
+            store_earlier(place, row("new, answered", number=0 if own else 1), max(earlier, 1))
+        yield place, one
+
+
 def per_event(situation: str, earlier: int = 0) -> list[int]:
     """Round trips of each webhook of a situation's call, with so many earlier calls stored."""
-    own = situation == OWN_INDEX
-    one = row("known, by other" if own else situation)
-    with stand(one) as place:
-        store_earlier(place, one, earlier, own=own)
+    with staged(situation, earlier) as (place, one):
         return [len(operations) for operations in place.deliver(one)]
 
 
 def whole_in_one(situation: str) -> int:
     """Round trips when the end is the first that is heard of a call, so that everything is due at once."""
-    one = row(situation)
-    with stand(one) as place:
+    with staged(situation) as (place, one):
         last = deliveries(one)[-1]
         return len(place.send(last.hint, last.payload))
 
@@ -206,13 +214,13 @@ def measure() -> Sequence[Figure]:
 def _situations() -> list[Figure]:
     counts = {situation: per_event(situation) for situation in MOST}
     return [
-        counted(f"{situation}: {' + '.join(map(str, trips))}, the most of one event", max(trips), MOST[situation])
+        counted(f"{situation}: {_sum(trips)}, the most of one event", max(trips), MOST[situation])
         for situation, trips in counts.items()
     ]
 
 
 def _ends_alone() -> list[Figure]:
-    answered = ("new, answered", "known, by responsible", "known, by other")
+    answered = ("new, answered", "known, by responsible", "known, by other", OWN_INDEX)
     return [counted(f"{name}: only the end is heard of", whole_in_one(name), MOST[name]) for name in answered]
 
 
@@ -230,6 +238,9 @@ def _growth() -> list[Figure]:
 
 def _grown(situation: str) -> Figure:
     few, many = (per_event(situation, earlier) for earlier in EARLIER)
-    shown = (" + ".join(map(str, trips)) for trips in (many, few))
     what = f"{situation}: {EARLIER[1]} earlier calls stored beside {EARLIER[0]}"
-    return Figure(what, *shown, sum(many) / sum(few), "the same", many == few)
+    return Figure(what, _sum(many), _sum(few), sum(many) / sum(few), "the same", many == few)
+
+
+def _sum(trips: Sequence[int]) -> str:
+    return " + ".join(map(str, trips))

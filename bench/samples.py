@@ -34,6 +34,7 @@ VISIT = {
     "remote_ip": "203.0.113.40",
 }
 INCOMING = {"direction": "in", "result": "answered", "answered_by": "anna", "utm": VISIT}
+OUTGOING = {"direction": "out", "result": "answered", "caller": "anna"}
 RECORDING = "https://app.ringostat.com/recordings/{call}.ogg?token=00000000000000000000000000000000"
 
 EVENTS: Mapping[str, Mapping[str, Any]] = {
@@ -43,16 +44,16 @@ EVENTS: Mapping[str, Mapping[str, Any]] = {
     "known, by responsible": INCOMING,
     "known, by other": {**INCOMING, "answered_by": "boris"},
     "known, missed": {"direction": "in", "result": "missed", "utm": VISIT},
-    "outgoing": {"direction": "out", "result": "answered", "caller": "anna"},
-    "outgoing, recording later": {"direction": "out", "result": "answered", "caller": "anna", "events": ["end", "recording_ready"]},
+    "outgoing": OUTGOING,
+    "outgoing, recording later": {**OUTGOING, "events": ["end", "recording_ready"]},
     "blocked": INCOMING,
 }
 """The situations, and what a row's event says of them."""
 
 
-def row(situation: str, crm: str = "pipedrive", number: int = 0) -> Row:
-    """The call of a situation as a row of this CRM; `number` makes it another call of another client."""
-    client, call = client_number(number), f"ua18_-1772705520.{number:07}"
+def row(situation: str, crm: str = "pipedrive", number: int = 0, again: int = 0) -> Row:
+    """The call of a situation as a row of this CRM; `number` tells the clients apart, `again` the calls of one client."""
+    client, call = client_number(number), f"ua18_-1772705520.{number:07}{again or ''}"
     outgoing = EVENTS[situation]["direction"] == "out"
     event = {
         "type": "call",

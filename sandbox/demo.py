@@ -5,20 +5,21 @@ All names and numbers are invented. What belongs to one CRM only is its `VendorD
 
 from __future__ import annotations
 
-import importlib.util
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib import import_module
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 from patchcord.crm.connect import VENDORS, open_crm
+from patchcord.crm.port import Crm
 from patchcord.model.records import RecordKind
 from patchcord.service import bootstrap
 from patchcord.service.projects import save, secret_hash
 from sandbox.player.ringostat import Person
+from sandbox.twins import has_twin, twin_class
 from sandbox.twins.base import Fault, Twin, serve
 
 PROJECT = "demo"
@@ -41,35 +42,28 @@ ARCHIVED_CLIENT = "+380671110005"
 
 VISIT_FIELDS = ("utm_source", "utm_medium", "utm_campaign")
 """What of the visit the demo project writes into fields of its own."""
+SEARCH_LAG = timedelta(seconds=3)
+"""How long the twin's search does not see a new record: real CRMs are no quicker, and calls come one upon another here."""
 KINDS = (RecordKind.LEAD, RecordKind.CONTACT, RecordKind.ORGANIZATION)
-
-
-class NoTwin(Exception):
-    """There is no fake of this CRM to play with."""
 
 
 @dataclass(frozen=True, slots=True)
 class VendorDemo:
-    """What is the vendor's own: how its twin is reached, what is secret, which request's answer can get lost.
-
-    `options` makes the connection's settings of the twin's address and of the ids of the marker's fields by kind.
-    `lost` hits the creation of a lead, after it was done.
+    """What is the vendor's own, beside its twin: which setting names the field of our marker, by kind of record, and what
+    loses the answer to the creation of a lead.
     """
 
-    options: Callable[[str, Mapping[str, str]], dict[str, str]]
-    secrets: Mapping[str, str]
+    markers: Mapping[str, str]
     lost: Fault
-
-
-def _pipedrive_options(url: str, markers: Mapping[str, str]) -> dict[str, str]:
-    words = {"contact": "person", "organization": "organization", "deal": "deal"}
-    return {"base_url": url, **{f"marker_fields.{words[kind]}": code for kind, code in markers.items()}}
 
 
 DEMOS: Mapping[str, VendorDemo] = {
     "pipedrive": VendorDemo(
-        options=_pipedrive_options,
-        secrets={"api_token": "twin-api-token"},
+        markers={
+            "contact": "marker_fields.person",
+            "organization": "marker_fields.organization",
+            "deal": "marker_fields.deal",
+        },
         lost=Fault("lose_answer", method="POST", path=r"/leads$"),
     ),
 }
@@ -84,6 +78,7 @@ class Demo:
     twin_url: str
     webhook_secret: str = field(repr=False)
     client_key: str = field(repr=False)
+    crm_secrets: Mapping[str, str] = field(repr=False)
     people: tuple[Person, ...] = (ANNA, BORIS, OLENA, NORA, STRANGER)
     client_names: tuple[str, ...] = ("Iryna Petrenko", "Taras Hlushko", "Marta Lysenko", "Pavlo Dovhan", "Yana Kravets")
 
@@ -94,7 +89,7 @@ class Demo:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Whatever must be seen nowhere."""
-        return (self.webhook_secret, self.client_key, *DEMOS[self.vendor].secrets.values())
+        return (self.webhook_secret, self.client_key, *self.crm_secrets.values())
 
     def trouble(self, name: str) -> None:
         """Let the CRM do something wrong, once: `rate_limit` or `lost_answer`."""
@@ -103,48 +98,56 @@ class Demo:
 
 def vendors() -> tuple[str, ...]:
     """The CRMs that can be played with."""
-    return tuple(name for name in VENDORS if name in DEMOS and importlib.util.find_spec(f"sandbox.twins.{name}"))
+    return tuple(name for name in VENDORS if name in DEMOS and has_twin(name))
 
 
 @contextmanager
 def running(vendor: str) -> Iterator[Demo]:
-    """The vendor's twin with the demo's data, and the project in the store. Raises NoTwin.
+    """The twin of one of `vendors` with the demo's data, and the project in the store.
 
     Needs the environment of the functions: settings and secrets go where they look for them.
     """
-    if vendor not in vendors():
-        raise NoTwin(f"there is no twin of {vendor!r} to play with; there is one of: {', '.join(vendors())}")
-    with serve(_twin(vendor)) as twin:
-        demo = Demo(vendor, twin.twin, twin.url, secrets.token_urlsafe(24), secrets.token_urlsafe(24))
-        users = {person.login: twin.twin.seed_user(name=person.name, email=_email(person)) for person in (ANNA, BORIS, OLENA)}
-        markers = _seed_fields(twin.twin)
+    with serve(twin_class(vendor)(search_lag=SEARCH_LAG)) as running_twin:
+        twin, connection = running_twin.twin, running_twin.twin.connection(running_twin.url)
+        hooks, key = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        demo = Demo(vendor, twin, running_twin.url, hooks, key, connection.secrets)
+        users = {person.login: twin.seed_user(name=person.name, email=_email(person)) for person in (ANNA, BORIS, OLENA)}
+        options = {**connection.options, **_seed_fields(demo)}
         _seed_clients(demo, users)
         _keep_secrets(demo)
-        options = DEMOS[vendor].options(twin.url, markers)
         save(bootstrap.store(), PROJECT, settings(demo, options, users), "stand", datetime.now(UTC))
         yield demo
 
 
-def _twin(vendor: str) -> Twin:
-    """The twin in `sandbox.twins.<vendor>`: the one class there that is one."""
-    module = import_module(f"sandbox.twins.{vendor}")
-    twins = [it for it in vars(module).values() if isinstance(it, type) and issubclass(it, Twin) and it is not Twin]
-    twin: Twin = twins[0]()
-    return twin
+@contextmanager
+def roomier(factor: float) -> Iterator[None]:
+    """Let the CRM's declared limit be `factor` times larger within this context.
+
+    The limit belongs to a day of hours; played within seconds, the same calls would spend most of them waiting for it.
+    """
+
+    def connect(*wanted: Any) -> Crm:
+        crm = open_crm(*wanted)
+        rate = crm.declaration.rate
+        crm.declaration = replace(crm.declaration, rate=replace(rate, units=round(rate.units * factor)))
+        return crm
+
+    with patch.object(bootstrap, "open_crm", connect):
+        yield
 
 
 def _email(person: Person) -> str:
     return f"{person.login.removeprefix('demo_')}@demo.example"
 
 
-def _seed_fields(twin: Twin) -> dict[str, str]:
-    """Custom fields as an administrator would make them; the ids of those for our marker, by kind."""
-    markers = {}
-    for kind in ("deal", "contact", "organization"):
+def _seed_fields(demo: Demo) -> dict[str, str]:
+    """Custom fields as an administrator would make them; the settings that name those for our marker."""
+    named = {}
+    for kind, setting in DEMOS[demo.vendor].markers.items():
         for name in VISIT_FIELDS:
-            twin.seed_field(kind, f"patchcord_{name}")
-        markers[kind] = twin.seed_field(kind, "patchcord_marker")
-    return markers
+            demo.twin.seed_field(kind, f"patchcord_{name}")
+        named[setting] = demo.twin.seed_field(kind, "patchcord_marker")
+    return named
 
 
 def _seed_clients(demo: Demo, users: Mapping[str, str]) -> None:
@@ -164,7 +167,7 @@ def _seed_clients(demo: Demo, users: Mapping[str, str]) -> None:
 def _keep_secrets(demo: Demo) -> None:
     store = bootstrap.secrets()
     store.put(PROJECT, "client_key", demo.client_key)
-    for name, value in DEMOS[demo.vendor].secrets.items():
+    for name, value in demo.crm_secrets.items():
         store.put(PROJECT, name, value)
 
 

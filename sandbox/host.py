@@ -12,6 +12,7 @@ import importlib.util
 import io
 import json
 import logging
+import os
 import socket
 import sys
 import threading
@@ -373,7 +374,7 @@ def served(app: Any, address: str, port: int) -> Iterator[str]:
     try:
         listening = socket.create_server((address, port), backlog=128)
     except OSError as error:
-        raise PortTaken(f"port {port} cannot be used ({error.strerror})") from None
+        raise PortTaken(f"Port {port} cannot be used ({os.strerror(error.errno or 0)})") from None
     with listening:
         server = make_server(address, port, app, threaded=True, request_handler=_Quiet, fd=listening.fileno())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="host", daemon=True)

@@ -63,7 +63,7 @@ class Function:
     handler: str
     timeout: int
     memory: int
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(hash=False)
     routes: tuple[Route, ...] = ()
     sources: tuple[Source, ...] = ()
 

@@ -154,10 +154,11 @@ class TestPipedrive(CrmContract):
         row = case.pipedrive.state.leads[refs["lead"].id]
         assert (row["channel_id"], row["origin_id"]) == ("google / cpc", "patchcord:c1/lead")
 
-    def test_channel_of_a_lead_is_changed(self, case: PipedriveCase) -> None:
+    def test_d25_channel_of_a_lead_is_not_written_over(self, case: PipedriveCase) -> None:
         ref = world(case).refs[LEAD]
+        case.pipedrive.state.leads[ref.id]["channel_id"] = "partner"
         case.crm.update(ref, Change(attribution={"utm_source": "bing"}))
-        assert case.pipedrive.state.leads[ref.id]["channel_id"] == "bing"
+        assert case.pipedrive.state.leads[ref.id]["channel_id"] == "partner"
 
     def test_marker_goes_into_its_field(self, case: PipedriveCase) -> None:
         fields = {word: case.twin.seed_field(kind, "patchcord_marker") for word, kind in
@@ -212,10 +213,10 @@ class TestPipedrive(CrmContract):
         ("kind", "recording", "expected"),
         [
             (TaskKind.CALL_LOG, "https://r.example/1.mp3", "call"), (TaskKind.ACQUAINT, "https://r.example/1.mp3", "call"),
-            (TaskKind.CALL_LOG, None, "task"), (TaskKind.REVIEW_CALL, "https://r.example/1.mp3", "task"),
+            (TaskKind.CALL_LOG, None, "call"), (TaskKind.REVIEW_CALL, "https://r.example/1.mp3", "task"),
         ],
     )  # fmt: skip
-    def test_recorded_calls_are_of_the_type_for_calls(
+    def test_completed_tasks_about_a_call_are_of_the_type_for_calls(
         self, case: PipedriveCase, kind: TaskKind, recording: str | None, expected: str
     ) -> None:
         case.crm.create_task(done_task([world(case).refs[CONTACT]], kind=kind, recording=recording))

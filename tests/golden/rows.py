@@ -101,8 +101,7 @@ def document(row: Row) -> Tree:
         "tasks": project.get("tasks") or {},
         "employees": employees,
     }
-    if "language" in project:
-        base["integration"] = {"language": project["language"]}
+    base["integration"] = {"enabled": True} | ({"language": project["language"]} if "language" in project else {})
     return merge(base, nested(row.override))
 
 

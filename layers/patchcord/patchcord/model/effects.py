@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from patchcord.model.events import Moment
 from patchcord.model.records import RecordKind, Ref
+from patchcord.model.words import Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ Target = Ref | Made
 """What an effect is attached to: a record that exists, or one that the call itself makes."""
 
 
-class TaskKind(StrEnum):
+class TaskKind(Word):
     """Why a task exists (rules.md 0)."""
 
     CALLBACK = "callback"
@@ -37,7 +37,7 @@ class TaskKind(StrEnum):
     CHECK_SETTINGS = "check_settings"
 
 
-class LogKind(StrEnum):
+class LogKind(Word):
     """How a call is recorded other than by a task (O-56)."""
 
     CALL = "call"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 from patchcord.model.phone import try_phone
 
@@ -29,17 +30,20 @@ class Agent:
     @property
     def is_identified(self) -> bool:
         """Whether there is more than a name."""
-        return any((self.provider_id, self.sip, self.number, self.extension, self.email))
+        return any(getattr(self, name) is not None for name in IDENTIFIERS)
 
     def same_as(self, other: Agent) -> bool:
         """Whether the two share an identifier; names do not identify (telephony.md 1.4)."""
-        return any(
-            getattr(self, field.name) is not None and getattr(self, field.name) == getattr(other, field.name)
-            for field in fields(Agent)
-            if field.name != "name"
-        )
+        if self == other:
+            return self.is_identified
+        return any(getattr(self, name) is not None and getattr(self, name) == getattr(other, name) for name in IDENTIFIERS)
 
 
+IDENTIFIERS = tuple(field.name for field in fields(Agent) if field.name != "name")
+"""What tells agents apart; a name does not."""
+
+
+@lru_cache(maxsize=4096)
 def sip_login(text: str) -> str:
     """`sip:Demo_Anna@pbx.example` and `demo_anna` are the same account: the bare lower-case login."""
     return text.strip().lower().removeprefix("sip:").split("@", 1)[0]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
 from patchcord.model.employees import Agent
+from patchcord.model.words import Word
 
 
-class EventKind(StrEnum):
+class EventKind(Word):
     """What happened: a call, a site form, a messenger dialogue."""
 
     CALL = "call"
@@ -18,7 +18,7 @@ class EventKind(StrEnum):
     MESSENGER = "messenger"
 
 
-class Moment(StrEnum):
+class Moment(Word):
     """When in the life of a call, form or dialogue something is due (rules.md 0)."""
 
     RING = "ring"
@@ -32,7 +32,7 @@ class Moment(StrEnum):
 RANK: Mapping[Moment, int] = {moment: rank for rank, moment in enumerate(Moment)}
 
 
-class CallType(StrEnum):
+class CallType(Word):
     """The way of a call, from the company's point of view."""
 
     IN = "in"
@@ -40,7 +40,7 @@ class CallType(StrEnum):
     INTERNAL = "internal"
 
 
-class Outcome(StrEnum):
+class Outcome(Word):
     """How a call ended (D-24). NO_ANSWER: the client did not take our call. IGNORED: the network refused it."""
 
     ANSWERED = "answered"
@@ -49,7 +49,7 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
 
 
-class MissPlace(StrEnum):
+class MissPlace(Word):
     """Where a missed call was lost."""
 
     EMPLOYEE = "employee"
@@ -57,7 +57,7 @@ class MissPlace(StrEnum):
     IVR = "ivr"
 
 
-class Part(StrEnum):
+class Part(Word):
     """What an agent had to do with the call."""
 
     OFFERED = "offered"

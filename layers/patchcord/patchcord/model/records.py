@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+
+from patchcord.model.words import Word
 
 
-class RecordKind(StrEnum):
+class RecordKind(Word):
     """The neutral kinds. A vendor's ticket, order or process is a DEAL; its declaration and profile map the word."""
 
     CONTACT = "contact"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
-from enum import StrEnum
 from functools import cached_property
 from typing import Literal
 
@@ -18,6 +17,7 @@ from patchcord.model.events import Moment
 from patchcord.model.hours import WorkingHours
 from patchcord.model.phone import StorageFormat, try_phone
 from patchcord.model.records import RecordKind
+from patchcord.model.words import Word
 
 STRICT = {"extra": "forbid"}
 """Unknown keys are refused: a misspelt setting must not be silently ignored."""
@@ -29,7 +29,7 @@ Repeat = Literal["never_create_process", "always_create_process", "create_if_non
 CreateFor = Literal["nothing", "client", "client_and_process"]
 
 
-class RowName(StrEnum):
+class RowName(Word):
     """The situations of rules.md 3.1."""
 
     IN_RINGING_NEW = "in_ringing_new"
@@ -100,7 +100,8 @@ class Vendor:
 
     `words` maps the words its users read to the neutral kinds; `phone_kinds` carry a phone number of their own;
     `lead_links` is what a lead can be linked to. `plans` lists the plans that suffice, lowest first (S2-06).
-    `only_crm_employees`: whoever has no CRM account does not count as a handler (S4-04, D-22).
+    `call_entity`: it has calls of their own beside tasks. `only_crm_employees`: whoever has no CRM account does not count as
+    a handler (S4-04, D-22).
     """
 
     __pydantic_config__ = STRICT
@@ -110,6 +111,7 @@ class Vendor:
     lead_links: tuple[RecordKind, ...] = (RecordKind.CONTACT, RecordKind.ORGANIZATION)
     tasks: bool = True
     only_crm_employees: bool = False
+    call_entity: bool = False
     extra_field_type: str | None = None
     api_methods: tuple[str, ...] = ()
     webhooks: int | None = None
@@ -472,11 +474,13 @@ WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def weekdays(text: str) -> tuple[int, ...]:
-    """`mon-fri` or `mon,wed,sat` as numbers from 0. Raises ValueError for other words."""
+    """`mon-fri`, `fri-mon` or `mon,wed,sat` as numbers from 0. Raises ValueError for other words."""
     days: list[int] = []
     for part in text.lower().replace(" ", "").split(","):
         first, _, last = part.partition("-")
         if first not in WEEK or (last and last not in WEEK):
             raise ValueError(f"{part!r} is no day or range of days such as mon-fri")
-        days.extend(range(WEEK.index(first), WEEK.index(last or first) + 1))
-    return tuple(days)
+        begin = WEEK.index(first)
+        length = (WEEK.index(last or first) - begin) % len(WEEK) + 1
+        days.extend((begin + step) % len(WEEK) for step in range(length))
+    return tuple(dict.fromkeys(days))

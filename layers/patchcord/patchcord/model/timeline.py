@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,12 +17,14 @@ class Timeline:
 
     `handlers` are the agents who talked, first to last; `offered_to` those who were rung, in order. `recording_late`
     says that the recording came after the end had been told (D-28). `outcome` is None while the call still rings.
+    `rank` is that of the latest moment seen.
     """
 
     kind: EventKind
     provider: str
     call: str
     moments: frozenset[Moment]
+    rank: int = 0
     call_type: CallType | None = None
     client: str | None = None
     hidden: bool = False
@@ -49,7 +51,7 @@ class Timeline:
 
     def reached(self, moment: Moment) -> bool:
         """Whether what is due at `moment` is due by now: it or a later one was seen (D-08)."""
-        return any(RANK[seen] >= RANK[moment] for seen in self.moments)
+        return RANK[moment] <= self.rank
 
 
 def fold(events: Iterable[Event]) -> Timeline:
@@ -57,18 +59,21 @@ def fold(events: Iterable[Event]) -> Timeline:
 
     Raises ValueError without events, or when they belong to different calls.
     """
-    ordered = sorted({event.key: event for event in events}.values(), key=_place)
-    if not ordered:
+    given = list(events)
+    if not given:
         raise ValueError("a timeline needs at least one event")
-    if len({(event.provider, event.call) for event in ordered}) > 1:
+    if len({(event.provider, event.call) for event in given}) > 1:
         raise ValueError("the events belong to different calls")
+    ordered = sorted({event.key: event for event in given}.values(), key=_place)
     last = ordered[-1]
     ends = [event for event in ordered if event.moment is Moment.END]
     outcome_event = _decisive(ends)
-    handlers = _handlers(ordered)
+    parts = _parts(ordered)
+    handlers = _handlers(parts)
     outcome = outcome_event.outcome if outcome_event else Outcome.ANSWERED if handlers else None
     recorded = _last(ordered, "recording")
     moments = {event.moment for event in ordered}
+    told = _told(ordered)
     recording_late = recorded is not None and (
         recorded.moment is Moment.RECORDING or any(event.recording is None for event in ends)
     )
@@ -79,28 +84,29 @@ def fold(events: Iterable[Event]) -> Timeline:
         provider=last.provider,
         call=last.call,
         moments=frozenset(moments),
-        call_type=_value(ordered, "call_type"),
-        client=_value(ordered, "client"),
+        rank=max(RANK[moment] for moment in moments),
+        call_type=told.get("call_type"),
+        client=told.get("client"),
         hidden=any(event.client_hidden for event in ordered) and all(event.client is None for event in ordered),
-        line=_value(ordered, "line"),
+        line=told.get("line"),
         outcome=outcome,
         missed_in=outcome_event.missed_in if outcome_event else None,
         voicemail=outcome is Outcome.MISSED and any(event.voicemail for event in ends),
         status=outcome_event.status if outcome_event else None,
         handlers=handlers if outcome is not Outcome.MISSED else (),
-        offered_to=_agents(ordered, Part.OFFERED),
-        caller=_first_agent(ordered, Part.CALLER),
-        dispatching=_first_agent(ordered, Part.DISPATCHING),
+        offered_to=_in_order(parts.get(Part.OFFERED, ())),
+        caller=_latest(parts.get(Part.CALLER, ())),
+        dispatching=_latest(parts.get(Part.DISPATCHING, ())),
         started_at=min((event.started_at for event in ordered if event.started_at), default=ordered[0].at),
         ended_at=_ended_at(outcome_event) if outcome_event else last.at,
-        wait_seconds=_value(ordered, "wait_seconds"),
+        wait_seconds=told.get("wait_seconds"),
         talk_seconds=outcome_event.talk_seconds if outcome_event else None,
         recording=recorded.recording if recorded else None,
         recording_late=recording_late,
         attribution=_merged(ordered, "attribution"),
-        department=_value(ordered, "department"),
-        person_name=_value(ordered, "person_name"),
-        person_email=_value(ordered, "person_email"),
+        department=told.get("department"),
+        person_name=told.get("person_name"),
+        person_email=told.get("person_email"),
         form=_merged(ordered, "form"),
     )
 
@@ -116,35 +122,43 @@ def _decisive(ends: list[Event]) -> Event | None:
     return answered[-1] if answered else told[-1] if told else None
 
 
-def _handlers(ordered: list[Event]) -> tuple[Agent, ...]:
+Taken = tuple[datetime, int, Moment, Agent]
+"""An agent's part: when it began, which event told of it, at which moment, and who."""
+
+
+def _parts(ordered: list[Event]) -> dict[Part, list[Taken]]:
+    """Who had which part in the call, in the order of the events."""
+    parts: dict[Part, list[Taken]] = {}
+    for index, event in enumerate(ordered):
+        for item in event.parts:
+            parts.setdefault(item.part, []).append((item.at, index, event.moment, item.agent))
+    return parts
+
+
+def _handlers(parts: Mapping[Part, list[Taken]]) -> tuple[Agent, ...]:
     """Who talked, first to last. An end event names one talker only: it adds one that no answer event told of."""
-    handlers = list(_agents([event for event in ordered if event.moment is not Moment.END], Part.ANSWERED))
-    for agent in _agents([event for event in ordered if event.moment is Moment.END], Part.ANSWERED):
+    talked = parts.get(Part.ANSWERED)
+    if not talked:
+        return ()
+    handlers = list(_in_order([taken for taken in talked if taken[2] is not Moment.END]))
+    for agent in _in_order([taken for taken in talked if taken[2] is Moment.END]):
         # a bare name identifies nobody, so it adds nobody to those who are known (telephony.md 1.4)
         if not handlers or (agent.is_identified and not any(agent.same_as(other) for other in handlers)):
             handlers.append(agent)
     return tuple(handlers)
 
 
-def _agents(events: list[Event], part: Part) -> tuple[Agent, ...]:
-    """The agents with this part, in the order of time, each run of the same agent once."""
-    taken = sorted(
-        ((item.at, index, item.agent) for index, event in enumerate(events) for item in event.parts if item.part is part),
-        key=lambda entry: entry[:2],
-    )
+def _in_order(taken: Sequence[Taken]) -> tuple[Agent, ...]:
+    """The agents in the order of time, each run of the same agent once."""
     agents: list[Agent] = []
-    for _, _, agent in taken:
+    for *_, agent in sorted(taken, key=lambda part: part[:2]) if len(taken) > 1 else taken:
         if not agents or not agent.same_as(agents[-1]):
             agents.append(agent)
     return tuple(agents)
 
 
-def _first_agent(events: list[Event], part: Part) -> Agent | None:
-    for event in reversed(events):
-        for item in event.parts:
-            if item.part is part:
-                return item.agent
-    return None
+def _latest(taken: Sequence[Taken]) -> Agent | None:
+    return taken[-1][3] if taken else None
 
 
 def _ended_at(event: Event) -> datetime:
@@ -153,9 +167,18 @@ def _ended_at(event: Event) -> datetime:
     return event.at
 
 
-def _value(events: list[Event], name: str) -> Any:
-    found = _last(events, name)
-    return None if found is None else getattr(found, name)
+_TOLD = ("call_type", "client", "line", "wait_seconds", "department", "person_name", "person_email")
+
+
+def _told(ordered: list[Event]) -> dict[str, Any]:
+    """Each value as the event of the latest moment tells it."""
+    told: dict[str, Any] = {}
+    for event in ordered:
+        for name in _TOLD:
+            value = getattr(event, name)
+            if value is not None:
+                told[name] = value
+    return told
 
 
 def _last(events: list[Event], name: str) -> Event | None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from zoneinfo import available_timezones
 
+from phonenumbers import SUPPORTED_REGIONS
+
 from patchcord.model.effects import TaskKind
 from patchcord.model.employees import direction_identity, sip_login
 from patchcord.model.events import ATTRIBUTION, Moment
@@ -40,6 +42,7 @@ ROLES = frozenset(
         "none",
     }
 )
+TRACE_ROLES = frozenset({"answering", "responsible", "caller"})
 HANDLERS = frozenset({"answering", "first_handler", "last_handler"})
 
 MISSED_ROWS = frozenset(
@@ -162,6 +165,30 @@ def people(settings: Settings, facts: Facts) -> Findings:
     for name, row in settings.rows.items():
         for place, word in _words(f"rows.{name.value}", row):
             yield from _person(settings, name, place, word)
+
+
+def other_people(settings: Settings, facts: Facts) -> Findings:
+    """The people named outside the rows: roles, or employees (O-17, O-21)."""
+    for place, word in (("forms.owner", settings.forms.owner), ("messenger.owner", settings.messenger.owner)):
+        if word not in ROLES and word.removeprefix("fixed:") not in settings.employees:
+            yield Finding("EMPLOYEE_UNKNOWN", place, f"{word!r} is neither a role nor an employee")
+    for name, row in settings.rows.items():
+        if row.log_assignee not in TRACE_ROLES:
+            words = ", ".join(sorted(TRACE_ROLES))
+            yield Finding("TRACE_FOR_NOT_POSSIBLE", f"rows.{name.value}.log_assignee", f"must be one of {words}")
+
+
+def call_entities(settings: Settings, facts: Facts) -> Findings:
+    """P-BX-05: only some CRMs keep calls beside tasks."""
+    for name, row in settings.rows.items():
+        if row.call_entity and not settings.vendor.call_entity:
+            yield Finding("CALL_ENTITY_NOT_IN_CRM", f"rows.{name.value}.call_entity", f"{settings.vendor.title} has none")
+
+
+def region(settings: Settings, facts: Facts) -> Findings:
+    """O-09: with a wrong region no local number would be read."""
+    if settings.phone.default_region not in SUPPORTED_REGIONS:
+        yield Finding("REGION_UNKNOWN", "phone.default_region", "must be an ISO country code in capitals such as UA")
 
 
 def _words(place: str, row: Row) -> Iterator[tuple[str, str]]:
@@ -413,6 +440,9 @@ CONSTRAINTS: tuple[Callable[[Settings, Facts], Findings], ...] = (
     deadlines,
     moments,
     people,
+    other_people,
+    call_entities,
+    region,
     task_kinds,
     field_mapping,
     routing,

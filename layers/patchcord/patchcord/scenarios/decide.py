@@ -17,7 +17,6 @@ from patchcord.scenarios.matches import Match, match, open_record
 from patchcord.scenarios.people import People
 from patchcord.scenarios.plan import Plan, rules_of
 from patchcord.scenarios.screen import screen
-from patchcord.scenarios.texts import texts_of
 
 
 def decide(timeline: Timeline, client: Client, settings: Settings) -> Decision:
@@ -45,9 +44,16 @@ def _whole(timeline: Timeline, client: Client, settings: Settings) -> Decision:
     return _incoming(timeline, client, settings)
 
 
-def _plan(name: RowName, timeline: Timeline, client: Client, settings: Settings, found: Match | None = None) -> Plan:
-    people = People(timeline, settings, found.responsible_record if found else None)
-    plan = Plan(timeline, client, settings, people, texts_of(timeline, settings), name, rules_of(name))
+def _plan(
+    name: RowName,
+    timeline: Timeline,
+    client: Client,
+    settings: Settings,
+    found: Match | None = None,
+    people: People | None = None,
+) -> Plan:
+    people = people or People(timeline, settings, found.responsible_record if found else None)
+    plan = Plan(timeline, client, settings, people, name, rules_of(name))
     if found is not None:
         plan.at_places_of(found)
     return plan
@@ -81,8 +87,9 @@ def _create_while_ringing(plan: Plan) -> None:
 
 
 def _answered_new(timeline: Timeline, client: Client, settings: Settings) -> Decision:
-    name = _answered_by_whom(timeline, settings) or RowName.IN_ANSWERED_NEW
-    plan = _plan(name, timeline, client, settings)
+    people = People(timeline, settings)
+    name = _answered_by_whom(people, settings) or RowName.IN_ANSWERED_NEW
+    plan = _plan(name, timeline, client, settings, None, people)
     usual, row = settings.row(RowName.IN_ANSWERED_NEW), settings.row(name)
     _create_while_ringing(plan)
     if _waits_for_crm_employee(plan):
@@ -97,29 +104,29 @@ def _answered_new(timeline: Timeline, client: Client, settings: Settings) -> Dec
     return plan.decision()
 
 
-def _answered_by_whom(timeline: Timeline, settings: Settings) -> RowName | None:
+def _answered_by_whom(people: People, settings: Settings) -> RowName | None:
     """The unknown row when nobody who talked is a known employee (D-22), None otherwise."""
-    if People(timeline, settings).handlers or settings.vendor.only_crm_employees:
+    if people.handlers or settings.vendor.only_crm_employees:
         return None
     return RowName.IN_ANSWERED_UNKNOWN
 
 
 def _waits_for_crm_employee(plan: Plan) -> bool:
     """S4-04: only CRM employees count, so nothing is made until one of them takes the call or it ends."""
-    settled = plan.people.handlers or plan.timeline.reached(Moment.END)
-    return plan.settings.vendor.only_crm_employees and not settled
+    return plan.settings.vendor.only_crm_employees and not (plan.people.handlers or plan.timeline.reached(Moment.END))
 
 
 def _answered_existing(timeline: Timeline, client: Client, settings: Settings) -> Decision:
     found = match(client, settings)
-    unknown = _answered_by_whom(timeline, settings)
-    name = unknown or _by_whom(timeline, settings, found)
+    people = People(timeline, settings, found.responsible_record)
+    unknown = _answered_by_whom(people, settings)
+    name = unknown or (RowName.IN_ANSWERED_BY_RESPONSIBLE if people.responsible_took_part() else RowName.IN_ANSWERED_BY_OTHER)
     creates = _creates_primary(settings, client, found, settings.row(name))
     if creates and unknown is None:
         # whoever answers becomes the new record's responsible, so there is nothing for him to review (D-05, P-BX-09)
         name = RowName.IN_ANSWERED_BY_RESPONSIBLE
     row = settings.row(name)
-    plan = _plan(name, timeline, client, settings, found)
+    plan = _plan(name, timeline, client, settings, found, people)
     if _waits_for_crm_employee(plan):
         return plan.decision()
     if creates:

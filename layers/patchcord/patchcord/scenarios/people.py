@@ -72,7 +72,8 @@ class People:
             return self.distributed or self.responsible
         if word == "round_robin":
             return self._shared([employee for employee in self.settings.employees.values() if employee.known])
-        return self.settings.employees.get(word)
+        employee = self.settings.employees.get(self.settings.integration.acting_user or "" if word == "acting_user" else word)
+        return employee if employee is not None and employee.known else None
 
     def author(self, word: str) -> str | None:
         """Who talked, for a trace: the last handler or the caller; nobody is nobody (not the senior manager)."""
@@ -82,7 +83,9 @@ class People:
 
     def missed_substitute(self) -> Employee | None:
         """One of the employees among whom calls without a record are shared (O-55, C-17), the same for each retry."""
-        return self._shared([employee for employee in self.settings.employees.values() if employee.missed_distribution])
+        return self._shared(
+            [employee for employee in self.settings.employees.values() if employee.missed_distribution and employee.known]
+        )
 
     def _shared(self, employees: list[Employee]) -> Employee | None:
         if not employees:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from patchcord.model.effects import (
     AddRecording,
@@ -29,9 +30,10 @@ from patchcord.model.timeline import Timeline
 from patchcord.scenarios.matches import Match
 from patchcord.scenarios.people import People
 from patchcord.scenarios.rules import ROW_RULES
-from patchcord.scenarios.texts import Texts
+from patchcord.scenarios.texts import Texts, texts_of
 
-ORDER = (RecordKind.CONTACT, RecordKind.ORGANIZATION, RecordKind.LEAD, RecordKind.DEAL)
+ORDER = (RecordKind.ORGANIZATION, RecordKind.CONTACT, RecordKind.LEAD, RecordKind.DEAL)
+"""What is created before what can be linked to it."""
 HANDLER_ROLES = frozenset({"answering", "first_handler"})
 
 
@@ -43,13 +45,17 @@ class Plan:
     client: Client
     settings: Settings
     people: People
-    texts: Texts
     name: RowName
     rules: tuple[str, ...] = ()
     effects: list[Effect] = field(default_factory=list)
     places: dict[str, Target] = field(default_factory=dict)
     new_owner: str | None = None
     reused_contact: bool = False
+
+    @cached_property
+    def texts(self) -> Texts:
+        """The call's texts; composed only when something is to be written."""
+        return texts_of(self.timeline, self.settings)
 
     def decision(self) -> Decision:
         """What was gathered, with the late recordings of D-28."""
@@ -88,13 +94,13 @@ class Plan:
         self.new_owner = self.person(owner)
         kept = "contact" in self.places
         for kind in ORDER:
-            if kind in kinds and (kind in PRIMARY_KINDS or kind.value not in self.places):
+            if kind in kinds and (kind in PRIMARY_KINDS or kind.text not in self.places):
                 self._create_one(kind, at, row)
         self.reused_contact = kept and any(kind in PRIMARY_KINDS for kind in kinds)
 
     def _create_one(self, kind: RecordKind, at: Moment, row: Row) -> None:
         # a kind appears at most once in a call, so its name is a key that no later event can change
-        made = Made(kind, kind.value)
+        made = Made(kind, kind.text)
         attribution = dict(self.timeline.attribution) if row.utm and self.settings.fields.default else {}
         pipeline, stage = self._pipeline(kind)
         self.effects.append(
@@ -116,10 +122,10 @@ class Plan:
                 tags=row.tags,
             )
         )
-        self.places["primary" if kind in PRIMARY_KINDS else kind.value] = made
+        self.places["primary" if kind in PRIMARY_KINDS else kind.text] = made
 
     def _name(self, kind: RecordKind, row: Row) -> str:
-        name = self.texts.name("lead" if kind in PRIMARY_KINDS else kind.value)
+        name = self.texts.name("lead" if kind in PRIMARY_KINDS else kind.text)
         if row.lead_name_contains_id and kind in PRIMARY_KINDS and "{lead_id}" not in name:
             return f"{name} {{lead_id}}"
         return name
@@ -139,11 +145,12 @@ class Plan:
             wanted = self.settings.vendor.lead_links
         else:
             wanted = (RecordKind.CONTACT, RecordKind.ORGANIZATION) if kind is RecordKind.DEAL else ()
-        return tuple(self.places[other.value] for other in wanted if other.value in self.places)
+        return tuple(self.places[other.text] for other in wanted if other.text in self.places)
 
     def _fields(self, kind: RecordKind, attribution: Mapping[str, str]) -> dict[str, str]:
-        parameters = {**attribution, **self._call_parameters()}
-        fields = {target: parameters[name] for name, target in self.settings.fields.extra.get(kind, ()) if name in parameters}
+        wanted = self.settings.fields.extra.get(kind, ())
+        parameters = {**attribution, **self._call_parameters()} if wanted else {}
+        fields = {target: parameters[name] for name, target in wanted if name in parameters}
         if self.settings.save_source_line and self.timeline.line and self._is_client_card(kind):
             fields[self.settings.source_line_field] = self.timeline.line
         if self._is_client_card(kind):
@@ -176,8 +183,9 @@ class Plan:
         """O-27: the first rule whose parameters all hold, else the process of S4-22, else the project's default."""
         if kind not in PRIMARY_KINDS:
             return None, None
-        parameters = {**self.timeline.attribution, **self._call_parameters()}
-        for rule in self.settings.pipelines.rules:
+        rules = self.settings.pipelines.rules
+        parameters = {**self.timeline.attribution, **self._call_parameters()} if rules else {}
+        for rule in rules:
             if all(parameters.get(name) == value for name, value in rule.when.items()):
                 return rule.pipeline, rule.stage
         process, default = self.settings.process, self.settings.pipelines.default
@@ -257,7 +265,7 @@ class Plan:
         """Write down that the call took place, in the ways the row names (D-01, O-56)."""
         reused = self.settings.reused_contact if self.reused_contact else None
         targets = self.targets((reused.attach_to if reused else ()) or row.attach_to)
-        if not targets:
+        if not targets or not self.timeline.reached(Moment.END):
             return
         for kind in row.log:
             if kind == "task_completed":
@@ -273,7 +281,7 @@ class Plan:
             CreateTask(
                 key="log",
                 at=Moment.END,
-                rules=(*self.rules, "D-01"),
+                rules=_with(self.rules, "D-01"),
                 kind=TaskKind.CALL_LOG,
                 completed=True,
                 assignee=self._log_assignee(row),
@@ -297,7 +305,7 @@ class Plan:
             LogCall(
                 key="log:call_entity" if entity else "log",
                 at=Moment.END,
-                rules=(*self.rules, "P-BX-05" if entity else "D-01"),
+                rules=_with(self.rules, "P-BX-05" if entity else "D-01"),
                 kind=kind,
                 targets=targets,
                 title=self.texts.title("log", agent),
@@ -310,7 +318,7 @@ class Plan:
 
     def task(self, rule: TaskRule | None, assignee: str | None = None, at: Moment = Moment.END) -> None:
         """The row's task, for whom the row says or for `assignee` (an employee key)."""
-        if rule is None or not self.settings.vendor.tasks or self._suppressed(rule):
+        if rule is None or not self.timeline.reached(at) or not self.settings.vendor.tasks or self._suppressed(rule):
             return
         agent = self._last_agent()
         direction = agent.direction if rule.describe_direction and agent is not None else None
@@ -376,6 +384,10 @@ class Plan:
         """What is shown while the phone rings; pointless afterwards (S2-17, S2-19)."""
         if row.popup and self.timeline.moments == {Moment.RING}:
             self.effects.append(ShowPopup(key="popup", at=Moment.RING, rules=self.rules, shows=row.popup))
+
+
+def _with(rules: tuple[str, ...], rule: str) -> tuple[str, ...]:
+    return rules if rule in rules else (*rules, rule)
 
 
 def rules_of(name: RowName) -> tuple[str, ...]:

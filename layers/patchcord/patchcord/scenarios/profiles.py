@@ -8,8 +8,8 @@ checks the result.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -96,9 +96,15 @@ class InvalidSettings(Exception):
 def effective(document: Mapping[str, Any]) -> Settings:
     """The settings in force for a document. Raises InvalidSettings with all that is wrong in form."""
     crm = document.get("crm")
-    name = crm.get("profile") or crm.get("vendor") if isinstance(crm, Mapping) else None
-    if name not in profile_names():
-        raise InvalidSettings((Finding("UNKNOWN_CRM", "crm.vendor", f"is none of {', '.join(profile_names())}"),))
+    vendor = crm.get("vendor") if isinstance(crm, Mapping) else None
+    if vendor not in VENDORS:
+        raise InvalidSettings((Finding("UNKNOWN_CRM", "crm.vendor", f"is none of {', '.join(VENDORS)}"),))
+    name = document["crm"].get("profile") or vendor
+    if name not in profile_names() or not name.startswith(vendor):
+        raise InvalidSettings((Finding("UNKNOWN_PROFILE", "crm.profile", f"is no profile of {vendor}"),))
+    misshapen = tuple(_misshapen(document))
+    if misshapen:
+        raise InvalidSettings(misshapen)
     if "vendor" in document:
         raise InvalidSettings((Finding("UNKNOWN_SETTING", "vendor", "is set by the profile and cannot be changed"),))
     merged = merge(profile(name), canonical(document))
@@ -106,6 +112,23 @@ def effective(document: Mapping[str, Any]) -> Settings:
     expand(merged)
     findings = neutral_kinds(merged)
     return validate(merged, findings)
+
+
+TABLES = frozenset(field.name for field in fields(Settings) if field.name in {"employees", "rows"} or is_dataclass(field.default))
+"""The settings that are sections with keys of their own."""
+
+
+def _misshapen(document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Sections that are no tables, before anything is laid over them."""
+    for key, value in document.items():
+        if key in TABLES and not isinstance(value, Mapping):
+            yield Finding("INVALID_VALUE", key, "must be a table of settings")
+    for section in ("rows", "employees"):
+        for name, value in (document.get(section) or {}).items() if isinstance(document.get(section), Mapping) else ():
+            if not isinstance(value, Mapping):
+                yield Finding("INVALID_VALUE", f"{section}.{name}", "must be a table of settings")
+            elif section == "employees" and value.get("key", name) != name:
+                yield Finding("INVALID_VALUE", f"employees.{name}.key", "is the name under which the employee stands here")
 
 
 def profile_names() -> tuple[str, ...]:

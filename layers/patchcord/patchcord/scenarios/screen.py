@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from patchcord.model.effects import Decision
 from patchcord.model.events import CallType, EventKind, Moment, Outcome
 from patchcord.model.settings import RowName, Settings
 from patchcord.model.timeline import Timeline
+from patchcord.scenarios.rules import ROW_RULES
 
 Screened = tuple[str, tuple[str, ...]]
 """Why nothing is done, and the rules that say so."""
 
 
 def screen(timeline: Timeline, settings: Settings) -> Screened | None:
-    """The reason to ignore a call, form or dialogue, None if it shall be processed."""
+    """The reason to ignore a call, form or dialogue, None if it shall be processed.
+
+    While the integration is off events are kept, for the day it is switched on again (P-PD-12).
+    """
+    if not settings.integration.enabled:
+        return "integration_off", ("S3-29", "P-PD-12")
     if timeline.client is not None:
         reason = _number_reason(timeline, settings)
         if reason is not None:
@@ -63,11 +70,28 @@ def _messenger_reason(timeline: Timeline, settings: Settings) -> Screened | None
     return None
 
 
-def nothing_due(moment: Moment, kind: EventKind, settings: Settings) -> bool:
-    """Whether no row of the project acts at this moment of a call, so that its event needs no work at all."""
-    if kind is not EventKind.CALL or moment not in {Moment.RING, Moment.ANSWER}:
-        return False
-    if moment is Moment.RING:
-        rows = (RowName.IN_RINGING_NEW, RowName.IN_RINGING_EXISTING)
-        return not any(settings.row(name).create or settings.row(name).popup for name in rows)
-    return not any(row.at in {Moment.RING, Moment.ANSWER} for row in settings.rows.values())
+def nothing_due(timeline: Timeline, settings: Settings) -> Decision | None:
+    """The decision when no row of the project acts on what is known so far: it needs no work and no look-up. None otherwise."""
+    if timeline.kind is not EventKind.CALL:
+        return None
+    if timeline.reached(Moment.END):
+        return _unanswered(timeline, settings)
+    if timeline.call_type is CallType.OUT:
+        return WAIT
+    if timeline.reached(Moment.ANSWER):
+        return None if any(row.at in {Moment.RING, Moment.ANSWER} for row in settings.rows.values()) else WAIT
+    rings = (settings.row(RowName.IN_RINGING_NEW), settings.row(RowName.IN_RINGING_EXISTING))
+    return None if any(row.create or row.popup for row in rings) else WAIT
+
+
+WAIT = Decision("", reason="nothing_due")
+"""The call goes on; a later moment will decide."""
+
+
+def _unanswered(timeline: Timeline, settings: Settings) -> Decision | None:
+    """D-12: most projects do nothing for an outgoing call that nobody took."""
+    row = settings.row(RowName.OUT_UNANSWERED)
+    acts = row.create or row.log or row.task
+    if timeline.call_type is not CallType.OUT or timeline.outcome is not Outcome.NO_ANSWER or acts:
+        return None
+    return Decision(RowName.OUT_UNANSWERED.value, rules=ROW_RULES[RowName.OUT_UNANSWERED])

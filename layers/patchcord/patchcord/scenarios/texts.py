@@ -37,9 +37,19 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+@lru_cache(maxsize=1024)
+def _pieces(template: str) -> tuple[str, ...]:
+    """The template taken apart: text, placeholder, text, placeholder, …, text."""
+    return tuple(PLACEHOLDER.split(template))
+
+
 def fill(template: str, values: Mapping[str, str]) -> str:
     """The template with every known placeholder replaced."""
-    return PLACEHOLDER.sub(lambda found: values.get(found.group(1), found.group(0)), template)
+    pieces = list(_pieces(template))
+    for index in range(1, len(pieces), 2):
+        name = pieces[index]
+        pieces[index] = values.get(name, f"{{{name}}}")
+    return "".join(pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +76,15 @@ class Texts:
             template = self.settings.messenger.name_template or names["messenger"]
         if kind == "lead" and template is None and self.timeline.kind is EventKind.FORM:
             template = names["form"]
-        return fill(template or names[kind], {**self.values, "auto_client": self._auto_client()})
+        chosen = template or names[kind]
+        return fill(chosen, {**self.values, "auto_client": self._auto_client()} if "{auto_client}" in chosen else self.values)
 
     def description(self, agent: Agent | None = None, *, direction: str | None = None, recording: str | None = None) -> str:
         """The facts of the call, one a line."""
         values = {**self.values, **self._about(agent), "direction": direction or "", "recording": recording or ""}
         told = self._told(agent, direction, recording)
-        return "\n".join(fill(self.words["lines"][name], values) for name in told)
+        lines = self.words["lines"]
+        return fill("\n".join([lines[name] for name in told]), values)
 
     def visit(self) -> str:
         """The visit's data in one line, empty if there is none (P-BX-03)."""

@@ -21,12 +21,15 @@ from patchcord.model.events import Event
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.observe import Observer
 from patchcord.service.perform import Performer, Report, Status
-from patchcord.service.projects import Project, Projects
+from patchcord.service.projects import IncompleteProject, Project, Projects
 from patchcord.store.port import Queue
 from patchcord.telephony.port import BadInput, HttpRequest, Problem, Reading, Telephony
 
 PROMISE_DELAY = timedelta(seconds=90)
 """When the promise looks after an event: longer than any function may run, so that it finds either a result or a crash."""
+
+SOONER = timedelta(seconds=60)
+"""A pause shorter than this is worth a look before the promise is due."""
 
 LARGEST_BODY = 256 * 1024
 
@@ -51,7 +54,11 @@ class Service:
 def webhook(service: Service, payload: Payload, provider: str, hint: str, deadline: Deadline) -> Response:
     """Answer one webhook of a telephony provider. `payload` is API Gateway's, version 2.0; `hint` what the URL says."""
     path = payload.get("pathParameters") or {}
-    project = service.projects.get(path.get("project", ""))
+    try:
+        project = service.projects.get(path.get("project", ""))
+    except IncompleteProject as incomplete:
+        service.observer.logger.exception("project not set up", project=incomplete.project, secret=incomplete.secret)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, "The project is not set up yet.")
     if project is None or not project.admits(path.get("secret", "")) or project.settings.telephony.provider != provider:
         service.observer.count("Refused")
         return problem(HTTPStatus.NOT_FOUND, "There is nothing here.")
@@ -98,6 +105,9 @@ def take(service: Service, project: Project, event: Event, deadline: Deadline) -
             if not promised:
                 return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The event could not be stored. Please send it again.")
             report = Report(Status.WAITING, reason="internal_error")
+        if report.retry_after is not None and report.retry_after < SOONER:
+            # the CRM asked for a short pause: a look in between, while the promise stays what it is
+            service.queue.promise(extra_look(promise_body), max(report.retry_after, timedelta(seconds=1)))
         milliseconds = (service.clock.now() - begun).total_seconds() * 1000
         service.observer.reported(report, project.settings.crm.vendor, milliseconds)
     return answer(event.call, event.key, report)
@@ -106,6 +116,11 @@ def take(service: Service, project: Project, event: Event, deadline: Deadline) -
 def promise_text(project: str, provider: str, call: str, event: str) -> str:
     """The message that brings an event back."""
     return json.dumps({"project": project, "provider": provider, "call": call, "event": event})
+
+
+def extra_look(promise: str) -> str:
+    """The promise as a message that comes once: if the event still cannot be finished, the promise itself will."""
+    return json.dumps({**json.loads(promise), "once": True})
 
 
 def request_of(payload: Payload, clock: Clock) -> HttpRequest:

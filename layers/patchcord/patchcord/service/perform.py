@@ -113,10 +113,10 @@ class Performer:
         timeline = fold([event])
         screened = screen(timeline, project.settings)
         if screened is not None:
-            return self._ignore(key, event, body, Decision("ignored", reason=screened[0], rules=screened[1]))
-        if nothing_due(event.moment, event.kind, project.settings):
-            entry = self._store.accept(key, event.key, body, self._clock.now(), settled=True)
-            return Report(Status.DONE if entry.fresh else Status.DUPLICATE, reason="nothing_due")
+            return self._keep(key, event, body, Decision("ignored", reason=screened[0], rules=screened[1]))
+        nothing = nothing_due(timeline, project.settings)
+        if nothing is not None:
+            return self._keep(key, event, body, nothing)
         # the claim comes before the journal is read: what it says is then up to date for as long as the claim holds
         claim = self._claim(project, event.client, key) if event.client else None
         entry = self._store.accept(key, event.key, body, self._clock.now(), settled=False)
@@ -166,12 +166,15 @@ class Performer:
             return Report(Status.DONE)
         return self._run(project, entry, claim, deadline, bury)
 
-    def _ignore(self, key: CallKey, event: Event, body: str, decision: Decision) -> Report:
+    def _keep(self, key: CallKey, event: Event, body: str, decision: Decision) -> Report:
+        """Store an event that asks for no work, with the reason if there is one to be told."""
         entry = self._store.accept(key, event.key, body, self._clock.now(), settled=True)
         if not entry.fresh:
             return Report(Status.DUPLICATE, reason="repeated_delivery")
-        self._store.note(key, Changes(decision=decision_text(decision)))
-        return Report(Status.IGNORED, decision.situation, decision.reason, decision.rules)
+        if decision.situation:
+            self._store.note(key, Changes(decision=decision_text(decision)))
+        status = Status.IGNORED if decision.situation == "ignored" else Status.DONE
+        return Report(status, decision.situation, decision.reason, decision.rules)
 
     # --- claims ---
 
@@ -342,8 +345,9 @@ class Performer:
         declaration, settings = work.crm.declaration, work.settings
         look_up = declaration.requests.look_up * declaration.rate.cost("search")
         floor = declaration.requests
-        # a client we know of usually gets one task, a new one the whole set: reserved at once, that is one round trip
-        work.gate.reserve(look_up + (1 if work.index.made else floor.create + floor.completed_task))
+        # a client of whom our index knows gets a task or two, a new one the whole set: bought at once, in one round trip
+        likely = floor.task + floor.completed_task if work.index.made else floor.create
+        work.gate.reserve(look_up + likely)
         work.gate.spend(look_up)
         phone = read_phone(work.timeline.client or "", settings.phone.default_region)
         found = work.crm.find(phone, search_of(settings, work.timeline.client or ""))
@@ -368,6 +372,7 @@ class Performer:
         if others:
             self._in_time(work, 1)
             self._intend(work, writer, others, seen)
+            work.gate.reserve(len(others))
         for effect in others:
             self._in_time(work, 1)
             writer.write(effect)

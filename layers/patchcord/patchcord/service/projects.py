@@ -26,7 +26,21 @@ SHORTEST_SECRET = 22
 
 PROJECT_NAME = re.compile(r"[a-z0-9-]{1,40}")
 
+CLIENT_KEY = "client_key"
+"""The secret with which numbers are hashed before they stand in keys. It must never change: known clients would be new."""
+
 Connect = Callable[[str, Mapping[str, str], Secrets, Store, str], "Crm"]
+
+
+@dataclass(eq=False)
+class IncompleteProject(Exception):
+    """A project has settings but lacks a secret without which nothing can be done for it."""
+
+    project: str
+    secret: str
+
+    def __str__(self) -> str:
+        return f"the secret {self.secret} of project {self.project} is missing"
 
 
 @dataclass(frozen=True)
@@ -78,7 +92,10 @@ class Projects:
         from patchcord.scenarios.profiles import effective
 
         settings = effective(json.loads(document.body))
-        return Project(name, document.version, settings, self._secrets.get(name, "client_key") or "")
+        client_key = self._secrets.get(name, CLIENT_KEY)
+        if not client_key:
+            raise IncompleteProject(name, CLIENT_KEY)
+        return Project(name, document.version, settings, client_key)
 
     def crm(self, project: Project) -> Crm:
         """The connection to the project's CRM."""

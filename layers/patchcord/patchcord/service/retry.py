@@ -42,7 +42,8 @@ class Unfinished(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A promise as SQS delivers it. `received` counts its deliveries, this one included."""
+    """A promise as SQS delivers it. `received` counts its deliveries, this one included; `once` is a look ahead of the
+    promise, which stays."""
 
     key: CallKey
     event: str
@@ -50,6 +51,7 @@ class Message:
     receipt: str
     received: int
     redriven: bool
+    once: bool
 
 
 def message_of(record: Mapping[str, Any]) -> Message:
@@ -62,6 +64,7 @@ def message_of(record: Mapping[str, Any]) -> Message:
         receipt=record["receiptHandle"],
         received=int(record.get("attributes", {}).get("ApproximateReceiveCount", "1")),
         redriven=bool(promise.get("redriven")),
+        once=bool(promise.get("once")),
     )
 
 
@@ -113,6 +116,8 @@ class Retrier:
         self._conclude(message, report)
 
     def _conclude(self, message: Message, report: Report) -> None:
+        if message.once:
+            return
         if report.status is Status.PARKED:
             # sent before this one is acknowledged: a crash in between doubles a promise, which the journal makes harmless
             self._queue.promise(message.body, PARKED_PAUSE)

@@ -134,7 +134,8 @@ def change_body(kind: RecordKind, change: Change, custom: Mapping[str, Any]) -> 
     name = "title" if kind in (RecordKind.LEAD, RecordKind.DEAL) else "name"
     body: Body = {"owner_id": _number(change.owner, "owner"), name: cut(change.name) if change.name else None}
     if kind is RecordKind.LEAD:
-        return _without_none({**custom, **body, "channel_id": channel(change.attribution)})
+        # the channel stays: it may hold what somebody else wrote, and the look-up does not tell (D-25)
+        return _without_none({**custom, **body})
     return _without_none({**body, "custom_fields": dict(custom) or None})
 
 
@@ -226,8 +227,8 @@ def _one_primary(targets: Sequence[Ref]) -> Body:
 
 
 def task_body(draft: TaskDraft, connection: Connection) -> Body:
-    """An activity for a task; completed ones about a recorded call are of the type for calls (10.1, 10.2)."""
-    is_call = draft.completed and draft.kind in _CALLED_ABOUT and draft.recording is not None
+    """An activity for a task; completed ones about a call are of the type for calls (10.1, 10.2)."""
+    is_call = draft.completed and draft.kind in _CALLED_ABOUT
     return _without_none(
         {
             "subject": cut(draft.title or draft.marker),

@@ -1,0 +1,304 @@
+"""The local stand: the whole product on this machine, with a day of calls (docs/stand.md).
+
+python -m sandbox [--once] [--crm pipedrive] [--telephony ringostat] [--port N] [--accelerate N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import boto3
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from werkzeug.wrappers import Request, Response
+
+from patchcord.service import bootstrap
+from patchcord.store.port import Entry
+from sandbox import aws, demo, display, template
+from sandbox.host import Host, Logs, PortTaken, collected
+from sandbox.player.day import Scene, scenes
+from sandbox.player.play import Outcome, Stage, play
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+ROOT = Path(__file__).parents[1]
+LOG = Path("build/stand.log")
+JOURNAL = "/_stand/journal"
+ACCELERATE = 60.0
+DAY_IS_OVER = 19
+"""Before this hour the day that is played is yesterday, so that no call lies in the future."""
+WIDE_FILE = 140
+"""Columns of output that goes into a file or a pipe."""
+BAD_USAGE, NOT_AS_SCRIPTED, INTERRUPTED = 2, 1, 130
+TELEPHONIES = ("ringostat",)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run. `port` 0 is a free one; `accelerate` shortens the queues' delays and widens the CRM's limits."""
+
+    once: bool = False
+    crm: str = "pipedrive"
+    telephony: str = "ringostat"
+    port: int = 0
+    accelerate: float = ACCELERATE
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A running stand."""
+
+    url: str
+    aws: str
+    demo: demo.Demo
+    host: Host
+    logs: Logs
+    begun: datetime
+
+    @property
+    def addresses(self) -> display.Addresses:
+        journal, ledger = f"{self.url}{JOURNAL}", f"{self.demo.twin_url}/_twin/"
+        return display.Addresses(self.demo.hooks(self.url), ledger, journal, str(LOG), self.aws)
+
+
+# --- putting it up ---
+
+
+@contextmanager
+def standing(options: Options) -> Iterator[Stand]:
+    """The stand, as long as the context lasts. Raises PortTaken."""
+    begun = datetime.now(UTC)
+    with ExitStack() as parts:
+        logs = parts.enter_context(collected(ROOT / LOG))
+        address = parts.enter_context(aws.moto())
+        stack = template.load(ROOT / "template.yaml", {"EndpointUrl": address})
+        parts.enter_context(aws.environment(stack.environment))
+        parts.enter_context(aws.hurried(options.accelerate))
+        parts.enter_context(demo.roomier(options.accelerate))
+        parts.enter_context(new_container(stack.environment["POWERTOOLS_SERVICE_NAME"]))
+        aws.create(stack)
+        project = parts.enter_context(demo.running(options.crm))
+        host = Host(stack, ROOT, logs, pages(begun))
+        url = parts.enter_context(host.running(options.port))
+        yield Stand(url, address, project, host, logs, begun)
+
+
+@contextmanager
+def new_container(service: str) -> Iterator[None]:
+    """A Lambda container begins and ends with its process; here nothing of it may outlive the stand."""
+    _forget(service)
+    try:
+        yield
+    finally:
+        _forget(service)
+
+
+def _forget(service: str) -> None:
+    """What `bootstrap` built, and the powertools' logger, which writes to where stdout once went."""
+    parts: tuple[Any, ...] = (bootstrap.service, bootstrap.store, bootstrap.queue, bootstrap.secrets, bootstrap.observer)
+    for part in (*parts, bootstrap.retrier):
+        part.cache_clear()
+    logging.getLogger(service).handlers.clear()
+    logging.Logger.manager.loggerDict.pop(service, None)
+
+
+def pages(begun: datetime) -> dict[str, Callable[[Request], Response]]:
+    """The stand's own pages: the journal for people and for programs."""
+
+    def calls() -> list[dict[str, Any]]:
+        return display.journal(entries(begun))
+
+    return {
+        JOURNAL: lambda _: Response(display.journal_page(demo.PROJECT, calls()), mimetype="text/html"),
+        f"{JOURNAL}.json": lambda _: Response(json.dumps(calls(), ensure_ascii=False), mimetype="application/json"),
+    }
+
+
+def entries(begun: datetime) -> Iterator[Entry]:
+    """The project's calls since the stand began, the latest first."""
+    day = datetime.now(UTC).date()
+    while day >= begun.date():
+        after: str | None = None
+        while True:
+            page = bootstrap.store().calls(demo.PROJECT, day.isoformat(), after=after)
+            yield from page.entries
+            after = page.next
+            if after is None:
+                break
+        day -= timedelta(days=1)
+
+
+# --- the day ---
+
+
+def played_day(now: datetime) -> date:
+    """Today once its last call lies in the past, else yesterday."""
+    local = now.astimezone(ZoneInfo(demo.ZONE))
+    return local.date() if local.hour >= DAY_IS_OVER else local.date() - timedelta(days=1)
+
+
+def play_day(stand: Stand, options: Options, console: Console) -> int:
+    """Play the day and show it. 0 when every event ended as its script says and nothing is left over."""
+    day = scenes(played_day(stand.begun))
+    stage = Stage(
+        hooks=stand.demo.hooks(stand.url),
+        project=demo.PROJECT,
+        journal=bootstrap.store(),
+        trouble=stand.demo.trouble,
+        patience=15 + 300 / options.accelerate,
+    )
+    outcomes = list(_with_progress(play(stage, day), _number_of_events(day), console))
+    ending = _ending(stand, options)
+    console.print(display.day(outcomes, console.width))
+    console.print()
+    console.print(display.summary(outcomes, ending))
+    differences = display.differences(outcomes, ending)
+    for difference in differences:
+        console.print(f"NOT AS SCRIPTED: {difference}", style="bold red", markup=False)
+    return NOT_AS_SCRIPTED if differences else 0
+
+
+def _number_of_events(day: Sequence[Scene]) -> int:
+    return sum(len(scene.expects) for scene in day)
+
+
+def _with_progress(outcomes: Iterator[Outcome], total: int, console: Console) -> Iterator[Outcome]:
+    if not console.is_terminal:
+        console.print(f"Playing a day of {total} webhooks …\n")
+        yield from outcomes
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    # stdout is the functions' log: the bar must not catch it
+    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False, transient=True) as progress:
+        bar = progress.add_task("playing a day of calls", total=total)
+        for outcome in outcomes:
+            progress.update(bar, advance=1, description=f"{outcome.scene.call.start:%H:%M}  {outcome.scene.shows[:50]:50}")
+            yield outcome
+
+
+def _ending(stand: Stand, options: Options) -> display.Ending:
+    """How things stand once the promises of the last events were looked at."""
+    sqs = boto3.client("sqs")
+    patience = time.monotonic() + 5 + 180 / options.accelerate
+    while (promises := _left(stand, sqs, redriven=True)) and time.monotonic() < patience:
+        time.sleep(0.1)
+    dead_letters = _left(stand, sqs, redriven=False)
+    sqs.close()
+    twin = stand.demo.twin
+    return display.Ending(twin.title, twin.ledger, promises, dead_letters, tuple(stand.host.failures))
+
+
+def _left(stand: Stand, sqs: SQSClient, *, redriven: bool) -> int:
+    """Messages in the queues that have a dead-letter queue behind them, or in those that are one."""
+    queues = (queue for queue in stand.host.stack.queues if bool(queue.redrive) is redriven)
+    return sum(aws.waiting(sqs, aws.queue_url(queue.name)) for queue in queues)
+
+
+# --- the command ---
+
+
+def run(options: Options, console: Console, afterwards: Callable[[Stand], None] | None = None) -> int:
+    """Put the stand up, play the day, and stay up unless it is for once. The exit status.
+
+    `afterwards` is called after the day, while everything still runs; it replaces staying up.
+    """
+    if options.telephony not in TELEPHONIES:
+        return _refuse(console, f"There is no player of {options.telephony!r}; there is one of: {', '.join(TELEPHONIES)}.")
+    if options.crm not in demo.vendors():
+        return _refuse(console, f"There is no twin of {options.crm!r} yet; there is one of: {', '.join(demo.vendors())}.")
+    console.print(f"Ringostat → Patchcord → {options.crm}, all on this machine: moto for AWS, a twin for the CRM. Starting …")
+    try:
+        with standing(options) as stand:
+            status = play_day(stand, options, console)
+            stay = afterwards or (None if options.once else partial(_stay, console))
+            if stay is not None:
+                stay(stand)
+            return status
+    except PortTaken as problem:
+        return _refuse(console, f"{problem}: choose another with --port, or leave --port away for a free one.")
+
+
+def _refuse(console: Console, words: str) -> int:
+    console.print(words, style="bold red", markup=False, highlight=False, soft_wrap=True)
+    return BAD_USAGE
+
+
+def _stay(console: Console, stand: Stand) -> None:
+    """Print where things are, and wait for Ctrl-C."""
+    known = stand.addresses
+    console.print()
+    display.addresses(console, known, display.curl(known.hooks, demo.MAIN_LINE, demo.ANNA.login))
+    console.print("\nEverything stays up until Ctrl-C.")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+
+
+def options_of(arguments: Sequence[str] | None) -> Options:
+    """The command line as options."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="The whole product on this machine.")
+    parser.add_argument("--once", action="store_true", help="end after the day; status 0 if all went as scripted")
+    parser.add_argument("--crm", default=Options.crm, metavar="VENDOR", help="whose twin to write to (%(default)s)")
+    parser.add_argument("--telephony", default=Options.telephony, metavar="NAME", help="who calls (%(default)s)")
+    parser.add_argument("--port", type=_port, default=0, metavar="N", help="port of the webhooks; a free one by default")
+    parser.add_argument(
+        "--accelerate",
+        type=_factor,
+        default=ACCELERATE,
+        metavar="N",
+        help="how much shorter delays are than on AWS (%(default)g)",
+    )
+    chosen = parser.parse_args(arguments)
+    return Options(chosen.once, chosen.crm, chosen.telephony, chosen.port, chosen.accelerate)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("must be a number up to 65535")
+    return int(text)
+
+
+def _factor(text: str) -> float:
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0
+    if not 1 <= factor <= 1000:
+        raise argparse.ArgumentTypeError("must be a number from 1 to 1000")
+    return factor
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    options = options_of(arguments)
+    console = display.Screen(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE_FILE)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return run(options, console)
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,332 @@
+"""What the stand shows: the day as a table, a summary, addresses to try things at; and the journal as a page."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from patchcord.model.codec import load
+from patchcord.model.phone import masked
+from patchcord.model.timeline import fold
+from patchcord.service.journal import EffectState, effect_state
+from patchcord.store.port import Entry
+from sandbox.player.play import Outcome, Written
+from sandbox.twins.base import Write
+
+WIDE = 124
+"""Columns from which on the day is a table; below it is a list."""
+COLUMNS = (("time", 8), ("event", 10), ("situation", 36), ("written in the CRM", 0), ("rules", 24), ("ms", 5))
+"""Names and widths of the table; 0 is what the others leave."""
+GAP = 2
+
+REASONS = {
+    "nothing_due": "nothing is due at this moment",
+    "repeated_delivery": "the same delivery again: nothing is done twice",
+    "blocked_number": "a blocked number: nothing is done",
+    "own_number": "one of our own numbers: nothing is done",
+    "hidden_number": "a hidden number: nothing can be done",
+}
+REFUSED = {400: "refused, 400: it cannot be read", 404: "refused, 404: there is nothing here"}
+
+
+class Screen(Console):
+    """Where the stand shows things: the stdout it was started with, whatever `sys.stdout` is by then."""
+
+    def on_broken_pipe(self) -> None:
+        """Whoever read the output has gone (`… | head`)."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        raise SystemExit(1)
+
+
+# --- the day ---
+
+
+def day(outcomes: Sequence[Outcome], width: int) -> RenderableType:
+    """Every event of the day, call by call: a table, or a list where a table does not fit."""
+    if width < WIDE:
+        return Group(*_list(outcomes))
+    return Group(_grid([_heading()], width), *(_call_table(scene, width) for scene in _scenes(outcomes)))
+
+
+def _heading() -> tuple[Text, ...]:
+    return tuple(Text(name, style="bold underline") for name, _ in COLUMNS)
+
+
+def _call_table(scene: Sequence[Outcome], width: int) -> RenderableType:
+    """A line about the call, and below it its events."""
+    title = Text(f"{masked(scene[0].scene.call.client)}  {scene[0].scene.shows}", style="bold")
+    return Group(Text(), title, _grid([_cells(outcome) for outcome in scene], width))
+
+
+def _cells(outcome: Outcome) -> tuple[RenderableType, ...]:
+    return (
+        Text(_clock(outcome), style="dim"),
+        _event(outcome),
+        outcome.situation,
+        _written(outcome),
+        Text(_rules(outcome), style="dim"),
+        f"{outcome.milliseconds:.0f}",
+    )
+
+
+def _grid(rows: Sequence[Sequence[RenderableType]], width: int) -> Table:
+    """Rows in columns of the same widths in every table."""
+    grid = Table.grid(padding=(0, GAP, 0, 0))
+    left = width - sum(taken + GAP for _, taken in COLUMNS)
+    for name, taken in COLUMNS:
+        grid.add_column(width=taken or left, justify="right" if name == "ms" else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    return grid
+
+
+def _list(outcomes: Sequence[Outcome]) -> Iterator[RenderableType]:
+    for scene in _scenes(outcomes):
+        yield Text(f"{masked(scene[0].scene.call.client)}  {scene[0].scene.shows}", style="bold")
+        for outcome in scene:
+            line = Text(f"{_clock(outcome)} {_event(outcome)}: ")
+            if outcome.situation:
+                line.append(f"{outcome.situation}; ")
+            line.append_text(_written(outcome))
+            line.append(f"  {_rules(outcome)}  {outcome.milliseconds:.0f} ms", style="dim")
+            yield Padding(line, (0, 0, 0, 2))
+        yield Text()
+
+
+def _scenes(outcomes: Sequence[Outcome]) -> Iterator[list[Outcome]]:
+    """The outcomes by scene, in their order."""
+    scene: list[Outcome] = []
+    for outcome in outcomes:
+        if scene and outcome.scene is not scene[0].scene:
+            yield scene
+            scene = []
+        scene.append(outcome)
+    if scene:
+        yield scene
+
+
+def _clock(outcome: Outcome) -> str:
+    return f"{outcome.delivery.at:%H:%M:%S}"
+
+
+def _rules(outcome: Outcome) -> str:
+    return " ".join(dict.fromkeys(outcome.rules))
+
+
+def _event(outcome: Outcome) -> str:
+    return outcome.delivery.path.removeprefix("ringostat/")
+
+
+def _written(outcome: Outcome) -> Text:
+    """What the event added in the CRM, or why nothing; and how it differs from its script, if it does."""
+    text = Text(", ".join(map(_thing, outcome.written)), style="green") if outcome.written else _why_nothing(outcome)
+    if outcome.later is not None:
+        text.append(f"  (answered 202, finished by its promise {outcome.later:.1f} s later)", style="yellow")
+    for problem in outcome.problems:
+        text.append(f"\nnot as scripted: {problem}", style="bold red")
+    return text
+
+
+def _why_nothing(outcome: Outcome) -> Text:
+    words = REFUSED.get(outcome.http) or REASONS.get(outcome.reason) or outcome.reason
+    return Text(words or "nothing to write", style="dim")
+
+
+def _thing(written: Written) -> str:
+    id = written.id or ""
+    return f"{written.what.removeprefix('create ')} {id if len(id) <= 12 else f'{id[:8]}…'}".rstrip()
+
+
+# --- the summary ---
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How things stand after the day: the twin's ledger, messages left in the two queues, invocations that raised."""
+
+    crm: str
+    ledger: tuple[Write, ...]
+    promises: int
+    dead_letters: int
+    failures: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        return not (self.promises or self.dead_letters or self.failures)
+
+
+def summary(outcomes: Sequence[Outcome], ending: Ending) -> RenderableType:
+    """What came of the day, in numbers that can be checked against the table and the ledger."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    for name, words in _facts(outcomes, ending):
+        grid.add_row(name, words)
+    return grid
+
+
+def _facts(outcomes: Sequence[Outcome], ending: Ending) -> Iterator[tuple[str, str]]:
+    status = Counter(outcome.status for outcome in outcomes)
+    quiet = sum(1 for outcome in outcomes if outcome.status == "done" and not outcome.written)
+    later = [outcome for outcome in outcomes if outcome.later is not None]
+    reasons = Counter(outcome.reason for outcome in outcomes if outcome.status == "ignored")
+    refused = Counter(outcome.http for outcome in outcomes if outcome.status == "refused")
+    yield "events", f"{len(outcomes)} in {len(list(_scenes(outcomes)))} calls"
+    yield "done", f"{status['done']}: {status['done'] - quiet} wrote into the CRM, {quiet} had nothing to write"
+    yield "retries", f"{len(later)} of these were answered 202 and finished by their promise"
+    yield "ignored", f"{status['ignored']}{_listed(reasons)}"
+    yield "duplicates", f"{status['duplicate']}, which wrote nothing"
+    yield "refused", f"{status['refused']}{_listed(refused)}"
+    yield ending.crm, _ledger(ending.ledger)
+    yield "queues", f"{ending.promises} promises left, {ending.dead_letters} dead letters"
+    if ending.failures:
+        yield "failures", f"{len(ending.failures)}{_listed(Counter(ending.failures))}: the log has the traces"
+    as_scripted = sum(1 for outcome in outcomes if not outcome.problems)
+    yield "result", f"{as_scripted} of {len(outcomes)} events ended as their script says"
+
+
+def _listed(counted: Counter[Any]) -> str:
+    return f" ({', '.join(f'{name} {count}' for name, count in sorted(counted.items()))})" if counted else ""
+
+
+def _ledger(ledger: Iterable[Write]) -> str:
+    """The ledger of the twin in words."""
+    made: Counter[str] = Counter()
+    for write in ledger:
+        if write.do == "create":
+            made[f"{write.kind}s created"] += 1
+        elif write.do == "task":
+            made["completed tasks" if write.fields.get("completed") else "open tasks"] += 1
+        else:
+            made[f"{write.do}s of {write.kind}s"] += 1
+    return ", ".join(f"{name} {count}" for name, count in made.items()) or "nothing written"
+
+
+def differences(outcomes: Sequence[Outcome], ending: Ending) -> list[str]:
+    """Everything that is not as it should be, one sentence each."""
+    told = [
+        f"{outcome.scene.call.start:%H:%M:%S} {_event(outcome)}, {outcome.scene.shows}: {'; '.join(outcome.problems)}"
+        for outcome in outcomes
+        if outcome.problems
+    ]
+    if ending.failures:
+        told.append(f"{len(ending.failures)} invocations failed: {', '.join(sorted(set(ending.failures)))}")
+    if ending.promises or ending.dead_letters:
+        told.append(f"{ending.promises} promises and {ending.dead_letters} dead letters are left")
+    return told
+
+
+# --- addresses ---
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where things are. `hooks` ends with a slash and holds the secret."""
+
+    hooks: str
+    ledger: str
+    journal: str
+    log: str
+    aws: str
+
+
+def curl(hooks: str, line: str, login: str) -> str:
+    """A call of a new client as a command to copy."""
+    fields = {
+        "uniqueid": "try-1",
+        "call_type": "in",
+        "caller_number": "380631234567",
+        "dst": line.removeprefix("+"),
+        "connected_with": login,
+        "disposition": "PROPER",
+        "waittime": "7",
+        "billsec": "42",
+        "duration": "49",
+    }
+    return f"curl -s -H 'content-type: application/json' -d '{json.dumps(fields)}' {hooks}ringostat/in/after"
+
+
+def addresses(console: Console, known: Addresses, command: str) -> None:
+    """The addresses, each on a line of its own that a terminal does not break."""
+    moments = "in/before  in/answer  in/forward  in/after  in/rated  missed  out/before  out/after"
+    lines = (
+        ("The project's webhooks (POST or GET; JSON, form or query)", f"{known.hooks}ringostat/…   with {moments}"),
+        ("Try one: a new client, answered. Sent twice, it is done once; another uniqueid is another call", command),
+        ("What stands in the CRM: the twin's ledger", known.ledger),
+        ("What was decided and done for each call, and by which rules", f"{known.journal}   ({known.journal}.json)"),
+        ("What the functions logged", known.log),
+        ("AWS as the functions see it (moto; any credentials)", known.aws),
+    )
+    for title, line in lines:
+        console.print(f"[bold]{escape(title)}[/bold]")
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+# --- the journal ---
+
+
+def journal(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """The calls of a project in words, numbers masked."""
+    return [_call(entry) for entry in entries]
+
+
+def _call(entry: Entry) -> dict[str, Any]:
+    decision = json.loads(entry.decision) if entry.decision else {}
+    timeline = fold([load(body) for body in entry.events.values()]) if entry.events else None
+    return {
+        "call": entry.key.call,
+        "heard": f"{entry.at:%Y-%m-%d %H:%M:%S}" if entry.at else "",
+        "client": masked(timeline.client if timeline else None),
+        "situation": decision.get("situation", ""),
+        "reason": decision.get("reason", ""),
+        "rules": decision.get("rules", []),
+        "events": {key: "carried out" if key in entry.settled else "promised" for key in sorted(entry.events)},
+        "effects": [_effect(key, effect_state(text)) for key, text in entry.effects.items()],
+    }
+
+
+def _effect(key: str, state: EffectState) -> dict[str, Any]:
+    return {
+        "key": key,
+        "what": state.what,
+        "state": state.state.value,
+        "id": state.id,
+        "rules": list(dict.fromkeys(state.rules)),
+        "words": state.words,
+    }
+
+
+def journal_page(project: str, calls: Sequence[dict[str, Any]]) -> str:
+    """The journal as a page."""
+    head = "".join(f"<th>{name}" for name in ("heard (UTC)", "call", "client", "situation", "effects", "rules", "events"))
+    rows = "".join(_row(call) for call in calls)
+    style = "body{font:15px/1.5 sans-serif;margin:2em}td,th{padding:.2em .8em .2em 0;text-align:left;vertical-align:top}"
+    title = html.escape(f"Journal of {project}")
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head>'
+        f"<body><h1>{title}</h1><p>{len(calls)} calls, the latest first</p><table><tr>{head}</tr>{rows}</table></body></html>"
+    )
+
+
+def _row(call: dict[str, Any]) -> str:
+    effects = [f"{it['what']} {it['id'] or ''} ({it['state']}) {it['words']}".strip() for it in call["effects"]]
+    events = [f"{key}: {state}" for key, state in call["events"].items()]
+    situation = ": ".join(filter(None, (call["situation"], call["reason"])))
+    cells = ((call["heard"],), (call["call"],), (call["client"],), (situation,), effects, call["rules"], events)
+    return f"<tr>{''.join(map(_cell, cells))}</tr>"
+
+
+def _cell(lines: Iterable[str]) -> str:
+    return f"<td>{'<br>'.join(map(html.escape, lines))}</td>"

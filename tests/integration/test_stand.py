@@ -1,0 +1,300 @@
+"""The local stand: its day from the first webhook to the last promise, and what of it can be seen where."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from patchcord.crm.connect import VENDORS
+from patchcord.model.phone import masked
+from patchcord.telephony.port import HttpRequest, Reading
+from patchcord.telephony.ringostat import read
+from sandbox import demo, display
+from sandbox.__main__ import LOG, ROOT, Options, Stand, played_day, run
+from sandbox.player.day import AD, DAY, new_clients, scenes
+from sandbox.player.play import Outcome
+from sandbox.player.ringostat import Delivery, Person, ScriptedCall, Style, compose
+from sandbox.twins.base import Seen, Write
+
+HOSTILE = "<script>alert(1)</script>"
+WIDTH = 140
+
+
+def screen(width: int = WIDTH) -> tuple[display.Screen, io.StringIO]:
+    output = io.StringIO()
+    return display.Screen(file=output, width=width), output
+
+
+# --- the day ---
+
+
+@dataclass
+class Day:
+    """What the day has left behind, looked at while everything still ran."""
+
+    ledger: tuple[Write, ...] = ()
+    records: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    requests: tuple[Seen, ...] = ()
+    failures: list[str] = field(default_factory=list)
+    log: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    tried: list[dict[str, Any]] = field(default_factory=list)
+    page: str = ""
+    journal: list[dict[str, Any]] = field(default_factory=list)
+
+    def look(self, stand: Stand) -> None:
+        twin, people = stand.demo.twin, stand.demo.people
+        self.ledger, self.tasks, self.requests = twin.ledger, twin.tasks(), twin.requests
+        self.records = {kind: twin.records(kind) for kind in ("contact", "organization", "lead", "deal")}
+        self.hidden = stand.demo.secrets
+        self.names = (*(person.name for person in people), *stand.demo.client_names)
+        self._try(stand)
+        self.page = requests.get(stand.addresses.journal, timeout=10).text
+        self.journal = requests.get(f"{stand.addresses.journal}.json", timeout=10).json()
+        self.failures, self.log = stand.host.failures, stand.logs.lines
+
+    def _try(self, stand: Stand) -> None:
+        """The command that is printed, twice; and a call whose id is meant for the browser of whoever reads the journal."""
+        hooks = stand.addresses.hooks
+        for _ in range(2):
+            self.tried.append(curled(display.curl(hooks, demo.MAIN_LINE, demo.ANNA.login)))
+        call = {"uniqueid": HOSTILE, "caller_number": demo.BLOCKED, "dst": demo.MAIN_LINE, "disposition": "BUSY"}
+        self.tried.append(requests.post(f"{hooks}ringostat/in/after", json=call, timeout=10).json())
+
+
+def curled(command: str) -> dict[str, Any]:
+    """What curl does with the command."""
+    _, _, _, header, _, body, url = shlex.split(command)
+    name, value = header.split(": ")
+    answer: dict[str, Any] = requests.post(url, data=body, headers={name: value}, timeout=10).json()
+    return answer
+
+
+def test_a_whole_day() -> None:
+    day = Day()
+    console, output = screen()
+    status = run(Options(once=True), console, day.look)
+    shown = output.getvalue()
+    assert status == 0, shown
+    assert day.failures == []
+    check_screen(shown, day)
+    check_new_clients(day)
+    check_known_clients(day)
+    check_tasks(day)
+    check_trouble(day)
+    check_tried(day)
+    check_journal(day)
+    check_log(day)
+
+
+def check_screen(shown: str, day: Day) -> None:
+    events = sum(len(scene.expects) for scene in DAY)
+    assert events >= 40
+    assert f"{events} of {events} events ended as their script says" in shown
+    assert "0 promises left, 0 dead letters" in shown
+    for scene in DAY:
+        assert scene.shows in shown
+    assert_private(shown, day)
+
+
+def of_client(records: list[dict[str, Any]], phone: str, place: str = "phone") -> list[dict[str, Any]]:
+    return [record for record in records if record[place] == phone]
+
+
+def check_new_clients(day: Day) -> None:
+    """Each new client is one contact, one organisation, one lead, and carries the ad it came from."""
+    clients = [phone for phone, _ in new_clients()]
+    assert len(clients) >= 8
+    for phone in clients:
+        (contact,) = of_client(day.records["contact"], phone)
+        assert len(of_client(day.records["organization"], phone, "name")) == 1
+        (lead,) = of_client(day.records["lead"], contact["id"], "contact")
+        assert lead["open"]
+        if next(scene for scene in DAY if scene.call.client == phone).call.visit == AD:
+            visit = {name: AD[name] for name in demo.VISIT_FIELDS}
+            assert (contact["attribution"], lead["attribution"]) == (visit, visit)
+    created = Counter(write.kind for write in day.ledger if write.do == "create")
+    assert created == {"contact": len(clients), "organization": len(clients), "lead": len(clients) + 3}
+    markers = [write.fields["marker"] for write in day.ledger if write.do in {"create", "task"}]
+    assert None not in markers
+    assert len(markers) == len(set(markers))
+
+
+def check_known_clients(day: Day) -> None:
+    """Nobody gets a second contact; an open lead is used, a closed or missing one is replaced."""
+    leads = {demo.ANNAS_CLIENT: 1, demo.BORIS_CLIENT: 1, demo.CONTACT_ONLY: 1, demo.DEAL_CLIENT: 1, demo.ARCHIVED_CLIENT: 2}
+    for phone, count in leads.items():
+        (contact,) = of_client(day.records["contact"], phone)
+        assert len(of_client(day.records["lead"], contact["id"], "contact")) == count
+    phones = {contact["phone"] for contact in day.records["contact"]}
+    assert not phones & {demo.BLOCKED, demo.SECOND_LINE, "+380501112203", "+380671112210", "+380671112212"}
+
+
+def check_tasks(day: Day) -> None:
+    """One open task for each missed call; one task in all for each effect that the script names."""
+    missed = [scene.call.client for scene in DAY if any("task:callback" in expected.writes for expected in scene.expects)]
+    callbacks = [task["title"] for task in day.tasks if not task["completed"] and task["title"].startswith("Call back")]
+    assert sorted(callbacks) == sorted(f"Call back {client}" for client in missed)
+    named = [write for scene in DAY for expected in scene.expects for write in expected.writes]
+    assert len(day.tasks) == sum(write == "log" or write.startswith("task:") for write in named)
+    assert all(task["due_at"] for task in day.tasks if not task["completed"])
+
+
+def check_trouble(day: Day) -> None:
+    """The CRM did say 429 once and did lose one answer."""
+    assert Counter(seen.status for seen in day.requests)[429] == 1
+    assert [seen.path for seen in day.requests if seen.status is None] == ["/api/v1/leads"]
+
+
+def check_tried(day: Day) -> None:
+    first, again, hostile = day.tried
+    assert (first["status"], first["situation"]) == ("done", "in_answered_new")
+    assert (again["status"], again["reason"]) == ("duplicate", "repeated_delivery")
+    assert (hostile["status"], hostile["reason"]) == ("ignored", "blocked_number")
+
+
+def check_journal(day: Day) -> None:
+    calls = {call["call"]: call for call in day.journal}
+    assert len(calls) == len(day.journal) == len([scene for scene in DAY if not scene.spoilt]) + 2
+    assert calls["try-1"]["situation"] == "in_answered_new"
+    assert calls["try-1"]["client"] == masked("+380631234567")
+    assert [effect["key"] for effect in calls["try-1"]["effects"]] == ["organization", "contact", "lead", "log"]
+    assert {state for call in day.journal for state in call["events"].values()} == {"carried out"}
+    assert "&lt;script&gt;" in day.page
+    assert HOSTILE not in day.page
+    assert_private(day.page, day)
+
+
+def check_log(day: Day) -> None:
+    assert len(day.log) > sum(len(scene.expects) for scene in DAY)
+    assert (ROOT / LOG).read_text("utf-8").splitlines() == list(day.log)
+    for line in day.log:
+        assert_private(line, day, people=True)
+
+
+def assert_private(text: str, day: Day, *, people: bool = False) -> None:
+    """No number of anybody in any notation, no e-mail, no token, no secret; in logs no name either."""
+    numbers = {scene.call.client for scene in DAY} | {demo.MAIN_LINE, demo.SECOND_LINE, demo.BLOCKED, "+380631234567"}
+    for number in filter(None, numbers):
+        for digits in (number.removeprefix("+"), number.removeprefix("+38"), number.removeprefix("+380")):
+            assert digits not in text
+    for secret in day.hidden:
+        assert secret not in text
+    assert "@" not in text
+    if people:
+        for name in (part for whole in day.names for part in whole.split()):
+            assert not re.search(rf"\b{name}\b", text)
+
+
+# --- the command ---
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (Options(once=True, crm="hubspot"), "no twin of 'hubspot'"),
+        (Options(once=True, crm="nonsense"), "no twin of 'nonsense'"),
+        (Options(once=True, telephony="mango"), "no player of 'mango'"),
+    ],
+)
+def test_what_cannot_be_played_is_told(options: Options, words: str) -> None:
+    if options.crm in demo.vendors() and options.telephony == "ringostat":
+        pytest.skip("there is a twin by now")
+    console, output = screen()
+    assert run(options, console) == 2
+    assert words in output.getvalue()
+
+
+def test_vendors_of_the_stand_are_the_products() -> None:
+    assert set(demo.DEMOS) <= set(VENDORS)
+    assert "pipedrive" in demo.vendors()
+
+
+def test_no_call_lies_in_the_future() -> None:
+    for hour in range(24):
+        now = datetime(2026, 3, 3, hour, tzinfo=UTC)
+        day = played_day(now)
+        assert all(delivery.at < now for scene in scenes(day) for delivery in scene.deliveries)
+        assert now.date() - day <= timedelta(days=1)
+
+
+def test_each_delivery_has_its_expectation() -> None:
+    for scene in DAY:
+        assert len(scene.deliveries) == len(scene.expects), scene.shows
+    ids = [scene.call.id for scene in scenes(date(2026, 3, 29))]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_narrow_screen_gets_a_list_and_differences_are_told() -> None:
+    scene = DAY[0]
+    outcome = Outcome(scene=scene, delivery=scene.deliveries[0], expected=scene.expects[0], http=500, status="refused")
+    for width in (40, 80, display.WIDE, 200):
+        console, output = screen(width)
+        console.print(display.day([outcome], width))
+        lines = output.getvalue().splitlines()
+        assert max(map(len, lines)) <= width
+        assert "not as scripted: HTTP status is 500, not 200" in " ".join(output.getvalue().split())
+    ending = display.Ending("Pipedrive", (), 1, 0, ("Retry",))
+    first, failures, queues = display.differences([outcome], ending)
+    assert "09:02:10 in/before" in first
+    assert "Retry" in failures
+    assert "1 promises" in queues
+    assert not ending.clean
+
+
+# --- the composer ---
+
+ANNA = Person("demo_anna", "331851", "Anna Koval", "101")
+CALL = ScriptedCall(
+    start=datetime(2026, 3, 2, 9, tzinfo=UTC), client="+380671112233", line="+380442220010", people=(ANNA,), talk=60, visit=AD
+)
+
+
+def events_of(call: ScriptedCall) -> Iterator[Any]:
+    """What the product reads of each delivery of a call."""
+    for delivery in compose(call):
+        yield read(received(delivery), ".".join(delivery.path.split("/")[1:]), Reading("UA", "Europe/Kyiv"))
+
+
+def received(delivery: Delivery) -> HttpRequest:
+    late = delivery.at + timedelta(hours=1)
+    return HttpRequest(delivery.method, late, delivery.query, delivery.headers, delivery.body)
+
+
+@pytest.mark.parametrize("style", ["form", "get", "nested"])
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_every_style_says_the_same(style: Style, way: Any) -> None:
+    call = replace(CALL, way=way)
+    assert list(events_of(replace(call, style=style))) == list(events_of(call))
+
+
+def test_times_of_a_transfer_follow_each_other() -> None:
+    boris = Person("demo_boris", "331852", "Boris Melnyk")
+    events = list(events_of(replace(CALL, people=(ANNA, boris))))
+    assert [event.key for event in events] == ["ring", "answer:sip:demo_anna", "answer:sip:demo_boris", "end+recording"]
+    times = [event.at for event in events[1:]]  # a ring tells no time of its own
+    assert times == sorted(times)
+
+
+def test_paths_follow_the_way() -> None:
+    assert [it.path for it in compose(replace(CALL, way="out"))] == ["ringostat/out/before", "ringostat/out/after"]
+    steps = compose(replace(CALL, rung=(ANNA,), talk=0, steps=("before", "forward", "missed", "rated")))
+    assert [it.path.removeprefix("ringostat/") for it in steps] == ["in/before", "in/forward", "missed", "in/rated"]
+
+
+def test_the_player_knows_no_stand() -> None:
+    """Golden tests use the composer alone."""
+    source = Path(compose.__code__.co_filename).read_text("utf-8")
+    assert not re.search(r"^(from|import) (sandbox|patchcord)", source, re.M)
