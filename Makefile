@@ -10,7 +10,7 @@ ARGS ?=
 help:  ## this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(VENV)/ready: requirements/dev.txt requirements/runtime.txt
+$(VENV)/ready: requirements/dev.txt requirements/runtime.txt layers/patchcord/requirements.txt
 	@echo "making the environment in $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt

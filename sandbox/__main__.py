@@ -1,6 +1,6 @@
 """The local stand: the whole product on this machine, with a day of calls (docs/stand.md).
 
-python -m sandbox [--once] [--crm pipedrive] [--telephony ringostat] [--port N] [--accelerate N]
+python -m sandbox [--once] [--crm pipedrive] [--telephony ringostat] [--port N] [--accelerate N] [--secret S]
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import re
 import signal
 import sys
 import threading
@@ -27,6 +28,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from werkzeug.wrappers import Request, Response
 
 from patchcord.service import bootstrap
+from patchcord.service.projects import SHORTEST_SECRET
 from patchcord.store.port import Entry
 from sandbox import aws, demo, display, template
 from sandbox.host import Host, Logs, PortTaken, collected
@@ -50,13 +52,15 @@ TELEPHONIES = ("ringostat",)
 
 @dataclass(frozen=True)
 class Options:
-    """What to run. `port` 0 is a free one; `accelerate` shortens the queues' delays and widens the CRM's limits."""
+    """What to run. `port` 0 is a free one; `accelerate` shortens the queues' delays and widens the CRM's limits; `secret` is
+    that of the webhooks' addresses, a new one by default."""
 
     once: bool = False
     crm: str = "pipedrive"
     telephony: str = "ringostat"
     port: int = 0
     accelerate: float = ACCELERATE
+    secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def standing(options: Options) -> Iterator[Stand]:
         parts.enter_context(demo.roomier(options.accelerate))
         parts.enter_context(new_container(stack.environment["POWERTOOLS_SERVICE_NAME"]))
         aws.create(stack)
-        project = parts.enter_context(demo.running(options.crm))
+        project = parts.enter_context(demo.running(options.crm, options.secret))
         host = Host(stack, ROOT, logs, pages(begun))
         url = parts.enter_context(host.running(options.port))
         yield Stand(url, address, project, host, logs, begun)
@@ -264,14 +268,21 @@ def options_of(arguments: Sequence[str] | None) -> Options:
         metavar="N",
         help="how much shorter delays are than on AWS (%(default)g)",
     )
+    parser.add_argument("--secret", type=_secret, help="secret in the webhooks' addresses; a new one by default")
     chosen = parser.parse_args(arguments)
-    return Options(chosen.once, chosen.crm, chosen.telephony, chosen.port, chosen.accelerate)
+    return Options(chosen.once, chosen.crm, chosen.telephony, chosen.port, chosen.accelerate, chosen.secret)
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError("must be a number up to 65535")
     return int(text)
+
+
+def _secret(text: str) -> str:
+    if not re.fullmatch(rf"[A-Za-z0-9_-]{{{SHORTEST_SECRET},}}", text):
+        raise argparse.ArgumentTypeError(f"must be {SHORTEST_SECRET} or more letters, digits, - and _")
+    return text
 
 
 def _factor(text: str) -> float:

@@ -102,14 +102,14 @@ def vendors() -> tuple[str, ...]:
 
 
 @contextmanager
-def running(vendor: str) -> Iterator[Demo]:
+def running(vendor: str, secret: str | None = None) -> Iterator[Demo]:
     """The twin of one of `vendors` with the demo's data, and the project in the store.
 
     Needs the environment of the functions: settings and secrets go where they look for them.
     """
     with serve(twin_class(vendor)(search_lag=SEARCH_LAG)) as running_twin:
         twin, connection = running_twin.twin, running_twin.twin.connection(running_twin.url)
-        hooks, key = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        hooks, key = secret or secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         demo = Demo(vendor, twin, running_twin.url, hooks, key, connection.secrets)
         users = {person.login: twin.seed_user(name=person.name, email=_email(person)) for person in (ANNA, BORIS, OLENA)}
         options = {**connection.options, **_seed_fields(demo)}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from patchcord.service.connect import reconnect
 from patchcord.service.perform import LEASE
 from patchcord.service.retry import PAUSES
 from patchcord.store.port import CallKey
@@ -240,9 +241,11 @@ def test_refused_credentials_park_everything_with_one_alarm_until_the_crm_is_con
     assert parked == {"batchItemFailures": []}
     assert capsys.readouterr().out.count('"CrmUnauthorised":[1.0]') == 1
     product.queue.acknowledge(records, set())
+    project = product.service.projects.get("demo")
+    assert project is not None
+    assert [lack.code for lack in reconnect(product.store, product.service.projects, project)] == ["unauthorised"]
     product.secrets.put("demo", "api_token", "another-token")
-    product.store.unblock("demo", "pipedrive")
-    product.service.projects.forget()
+    assert reconnect(product.store, product.service.projects, project) == ()
     product.keep_promises()
     assert len(twin.writes("create", "lead")) == 3
 
