@@ -207,6 +207,8 @@ def _changes(row: Row) -> dict[str, Any]:
         return changes
     if "employees" in event:
         changes["employees"] = {key: {"main_directions": directions} for key, directions in event["employees"].items()}
+    if "plan" in event:
+        changes["integration"] = {"plan": event["plan"]}
     if "mapping" in event:
         changes["fields"] = {"extra": event["mapping"]}
     known = {"type", "action", "employees", "mapping", *FACTS}

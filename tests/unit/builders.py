@@ -1,4 +1,4 @@
-"""Small builders for the tests of the rules: a project and its people, a client, the events of a call, effects in one line each."""
+"""Small builders for the tests of the rules: a project and its people, a client, events of a call, effects in one line each."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ def document(profile: str = "pipedrive", changes: Changes | None = None) -> dict
     """A project's settings document; `changes` have dotted keys as in rules.md 3.3."""
     base = {
         "crm": {"vendor": profile.removesuffix("_deal_mode"), "profile": profile},
+        "integration": {"enabled": True},
         "timezone": "Europe/Kyiv",
         "phone": {"default_region": "UA"},
         "senior_manager": "senior",

@@ -24,7 +24,7 @@ DIRECTORY = project().directory
     ],
 )
 def test_an_employee_is_found_by_any_identifier(agent: Agent) -> None:
-    """D-23, P-EM-04: main and other directions alike; S3-15…S3-23."""
+    """D-23, P-EM-04: main and other directions alike; S3-15…S3-20, S3-22, S3-23."""
     found = DIRECTORY.find(agent)
     assert found is not None
     assert found.key == "anna"

@@ -106,7 +106,7 @@ def test_storage_formats(style: str, text: str) -> None:
     ],
 )
 def test_a_number_in_a_listed_notation(example: str, text: str) -> None:
-    """S3-56, S3-58, P-HS-10, O-12."""
+    """S3-56, S3-58, P-HS-10, O-11, O-12, C-18."""
     assert in_notation_of(read_phone("+380501112233", "UA"), example) == text
 
 

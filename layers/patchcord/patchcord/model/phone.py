@@ -25,6 +25,10 @@ class StorageFormat(StrEnum):
     INTERNATIONAL = "international"
 
 
+LONGEST_LOCAL = 10
+"""More digits than this, without a trunk's nought before them, are an international number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Phone:
     """A number that can be dialled from abroad: `e164` such as `+380671234567`, `national` its significant part."""
@@ -68,17 +72,13 @@ def digits_of(text: str) -> str:
 def read_phone(text: str, region: str) -> Phone:
     """The number in any of the usual notations; without a plus sign it is read as one of `region` first.
 
-    Providers send international numbers as bare digits (telephony.md 1.3, 8.3), so digits that are no number of
-    the region are tried as an international number. Raises ImpossiblePhone.
+    Providers send international numbers as bare digits (telephony.md 1.3, 8.3): those that begin with the region's own
+    code are tried as such first, others when they are no number of the region. Raises ImpossiblePhone.
     """
-    digits = digits_of(text)
-    candidates = [(text, region)] if "+" in text else [(text, region), (f"+{digits}", region)]
-    if digits.startswith("00"):
-        candidates.append((f"+{digits[2:]}", region))
     possible: phonenumbers.PhoneNumber | None = None
-    for candidate, default in candidates:
+    for candidate in _candidates(text, region):
         try:
-            number = phonenumbers.parse(candidate, default)
+            number = phonenumbers.parse(candidate, region)
         except phonenumbers.NumberParseException:
             continue
         if phonenumbers.is_valid_number(number):
@@ -88,6 +88,18 @@ def read_phone(text: str, region: str) -> Phone:
     if possible is None:
         raise ImpossiblePhone(text, region)
     return _phone(possible)
+
+
+def _candidates(text: str, region: str) -> tuple[str, ...]:
+    """The ways to read a text, the likeliest first."""
+    digits = digits_of(text)
+    if "+" in text:
+        return (text,)
+    if digits.startswith("00"):
+        return text, f"+{digits[2:]}"
+    abroad = f"+{digits}"
+    own = digits.startswith(str(phonenumbers.country_code_for_region(region)))
+    return (abroad, text) if own else (text, abroad)
 
 
 def _phone(number: phonenumbers.PhoneNumber) -> Phone:
@@ -108,13 +120,14 @@ def try_phone(text: str | None, region: str) -> Phone | None:
 
 
 def same_number(phone: Phone, stored: str, region: str) -> bool:
-    """Whether a CRM's stored text is this number, compared by the national significant number (D-34).
+    """Whether a CRM's stored text is this number (D-34).
 
-    A stored text without a country code is read with `region`; one that cannot be read is compared by its last digits.
+    With a country code the whole number counts, without one the national significant number, read with `region`; a text
+    that cannot be read is compared by its last digits.
     """
     other = try_phone(stored, region)
     if other is not None:
-        return other.national == phone.national
+        return other == phone if "+" in stored else other.national == phone.national
     tail = digits_of(stored)
     return len(tail) >= SHORTEST_NUMBER and tail[-9:] == phone.national[-9:]
 
@@ -134,15 +147,22 @@ def formatted(phone: Phone, style: StorageFormat) -> str:
 def in_notation_of(phone: Phone, example: str) -> str:
     """The number written as `example` is: its digits fill the example's pattern (O-12).
 
-    `in_notation_of(+380501112233, "067 123 4567")` is `050 111 2233`. An example in the international form takes the
-    country code as well; the trunk prefix stays as the example has it.
+    `in_notation_of(+380501112233, "067 123 4567")` is `050 111 2233`. A number that has not as many digits as the example,
+    such as a foreign one, keeps its own usual notation of that sort.
     """
-    wanted = digits_of(example)
-    international = phone.digits
-    own = international if example.lstrip().startswith("+") or len(wanted) >= len(international) else phone.national
-    source = ("0" * (len(wanted) - len(own)) + own)[-len(wanted) :]
-    fill = iter(source)
+    wanted = len(digits_of(example))
+    international = example.lstrip().startswith("+") or (wanted > LONGEST_LOCAL and not digits_of(example).startswith("0"))
+    own = phone.digits if international else digits_of(formatted(phone, StorageFormat.NATIONAL))
+    if len(own) != wanted:
+        return formatted(phone, _usual(example, international))
+    fill = iter(own)
     return "".join(next(fill) if char.isdigit() else char for char in example)
+
+
+def _usual(example: str, international: bool) -> StorageFormat:
+    if not international:
+        return StorageFormat.NATIONAL
+    return StorageFormat.E164 if example.lstrip().startswith("+") else StorageFormat.DIGITS
 
 
 def notations(phone: Phone) -> tuple[str, ...]:
@@ -151,12 +171,13 @@ def notations(phone: Phone) -> tuple[str, ...]:
     national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
     international = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
     trunk = digits_of(national)
-    code = phone.digits[: len(phone.digits) - len(trunk)]
     forms = [phone.e164, phone.digits, international, national, trunk, phone.national]
     if len(trunk) == 10:
         groups = (trunk[:3], trunk[3:6], trunk[6:])
         pairs = f"{trunk[:3]} {trunk[3:6]} {trunk[6:8]} {trunk[8:]}"
-        forms += [" ".join(groups), f"+{code}-" + "-".join(groups), f"({groups[0]}) {groups[1]}-{trunk[6:8]}-{trunk[8:]}", pairs]
+        forms += [" ".join(groups), f"({groups[0]}) {groups[1]}-{trunk[6:8]}-{trunk[8:]}", pairs]
+        if phone.digits.endswith(trunk):  # as in +38-067-123-4567, where the country code ends with the trunk's nought
+            forms.append(f"+{phone.digits.removesuffix(trunk)}-" + "-".join(groups))
     return tuple(dict.fromkeys(forms))
 
 

@@ -75,7 +75,7 @@ def fold(events: Iterable[Event]) -> Timeline:
     moments = {event.moment for event in ordered}
     told = _told(ordered)
     recording_late = recorded is not None and (
-        recorded.moment is Moment.RECORDING or any(event.recording is None for event in ends)
+        recorded.moment is Moment.RECORDING or any(event.recording is None for event in ends if event.outcome is not None)
     )
     if recording_late:
         moments.add(Moment.RECORDING)

@@ -15,7 +15,7 @@ from zoneinfo import available_timezones
 from phonenumbers import SUPPORTED_REGIONS
 
 from patchcord.model.effects import TaskKind
-from patchcord.model.employees import direction_identity, sip_login
+from patchcord.model.employees import Employee, direction_identity, sip_login
 from patchcord.model.events import ATTRIBUTION, Moment
 from patchcord.model.phone import is_hidden, is_short, try_phone
 from patchcord.model.records import RecordKind
@@ -42,6 +42,7 @@ ROLES = frozenset(
         "none",
     }
 )
+REPEATING = frozenset({"always_create_process", "create_if_none_open"})
 TRACE_ROLES = frozenset({"answering", "responsible", "caller"})
 HANDLERS = frozenset({"answering", "first_handler", "last_handler"})
 
@@ -128,7 +129,7 @@ def bound_employee(settings: Settings, facts: Facts) -> Findings:
 
 
 def _activates(settings: Settings, facts: Facts) -> bool:
-    return settings.integration.enabled or (facts.activating and bool(settings.employees))
+    return settings.integration.enabled or facts.activating
 
 
 def deadlines(settings: Settings, facts: Facts) -> Findings:
@@ -260,6 +261,8 @@ def routing(settings: Settings, facts: Facts) -> Findings:
         yield Finding("ROUTING_NOT_SUPPORTED", "routing.enabled", f"{settings.vendor.title} cannot route by the responsible")
     if settings.routing.enabled and settings.routing.supported and not settings.routing.priority:
         yield Finding("ROUTING_PRIORITY_EMPTY", "routing.priority", "name at least one kind of record")
+    if len(set(settings.routing.priority)) < len(settings.routing.priority):
+        yield Finding("ROUTING_PRIORITY_REPEATS", "routing.priority", "names a kind of record twice")
     for index, block in enumerate(settings.scheme.blocks):
         if block.type == "responsible_by_crm" and not settings.routing.supported:
             yield Finding("ROUTING_NOT_SUPPORTED", f"scheme.blocks.{index}", f"{settings.vendor.title} cannot route so")
@@ -311,11 +314,7 @@ def plan(settings: Settings, facts: Facts) -> Findings:
 def click_to_call(settings: Settings, facts: Facts) -> Findings:
     """V-17 (S2-25)."""
     account = settings.click_to_call.sip_account
-    own = {
-        sip_login(direction)
-        for employee in settings.employees.values()
-        for direction in (*employee.main_directions, *employee.other_directions)
-    }
+    own = {sip_login(direction) for employee in settings.employees.values() for direction in _directions(employee)}
     if account is not None and sip_login(account) not in own:
         yield Finding("SIP_ACCOUNT_NOT_IN_PROJECT", "click_to_call.sip_account", "belongs to no employee of the project")
 
@@ -325,7 +324,8 @@ def process(settings: Settings, facts: Facts) -> Findings:
     wants = [
         ("answered_new", settings.answered_new == "client_and_process"),
         ("missed_new", settings.missed_new == "client_and_process"),
-        ("repeat_calls", settings.repeat_calls in {"always_create_process", "create_if_none_open"}),
+        ("repeat_calls", settings.repeat_calls in REPEATING),
+        *((f"rows.{name.value}.repeat", row.repeat in REPEATING) for name, row in settings.rows.items()),
     ]
     complete = settings.process.kind and settings.process.status
     for place, wanted in wants:
@@ -366,6 +366,8 @@ def lead_mode(settings: Settings, facts: Facts) -> Findings:
     """V-22: a CRM in deal mode has no leads."""
     if facts.leads_enabled is not False:
         return
+    if settings.primary_entity is RecordKind.LEAD:
+        yield Finding("LEADS_NOT_AVAILABLE", "primary_entity", "the CRM account works without leads")
     for place, kinds in _creating(settings):
         if RecordKind.LEAD in kinds:
             yield Finding("LEADS_NOT_AVAILABLE", place, "the CRM account works without leads")
@@ -378,9 +380,9 @@ def employees(settings: Settings, facts: Facts) -> Findings:
     yield from _twice(
         "DIRECTION_NOT_UNIQUE",
         (
-            (employee.key, direction_identity(direction, region)[1])
+            (employee.key, identity)
             for employee in everyone
-            for direction in dict.fromkeys((*employee.main_directions, *employee.other_directions))
+            for identity in dict.fromkeys(direction_identity(text, region)[1] for text in _directions(employee))
         ),
     )
     yield from _twice("EMAIL_NOT_UNIQUE", ((employee.key, employee.email.lower()) for employee in everyone if employee.email))
@@ -392,6 +394,10 @@ def employees(settings: Settings, facts: Facts) -> Findings:
             yield Finding("MAIN_DIRECTION_REQUIRED", f"{place}.main_directions", "at least one is needed")
         if employee.extension and (len(employee.extension) < 3 or not employee.extension.isdigit()):
             yield Finding("EXTENSION_TOO_SHORT", f"{place}.extension", "must have three digits or more")
+
+
+def _directions(employee: Employee) -> tuple[str, ...]:
+    return (*employee.main_directions, *employee.other_directions)
 
 
 def _twice(code: str, owned: Iterable[tuple[str, str]]) -> Findings:

@@ -276,6 +276,10 @@ def _form(timeline: Timeline, client: Client, settings: Settings) -> Decision:
     plan = _plan(RowName.FORM_NEW, timeline, client, settings, found)
     owner = settings.forms.owner if row.owner == "senior" else row.owner
     _create_for_dispatch(plan, row, Moment.SUBMIT, owner)
+    if found.contact is not None and not plan.effects:
+        # a CRM without a record of its own for a request: the client's card takes the form, or it would be lost (D-16)
+        plan.name, plan.rules = RowName.FORM_EXISTING, rules_of(RowName.FORM_EXISTING)
+        plan.add_form(found.contact.ref)
     plan.task(row.task, at=Moment.SUBMIT)
     return plan.decision()
 

@@ -54,10 +54,12 @@ class People:
         """The employee key for a role or a key; whoever cannot be told is the senior manager (D-04)."""
         if word is None or word == "none":
             return None
-        found = self._of(word.removeprefix("fixed:"))
+        found = self._employee(word.removeprefix("fixed:")) if word.startswith("fixed:") else self._of(word)
         return found.key if found is not None else self._senior_key()
 
     def _of(self, word: str) -> Employee | None:
+        if word == "senior":
+            return self.settings.senior
         if word in {"answering", "first_handler"}:
             return self.handlers[0][1] if self.handlers else None
         if word == "last_handler":
@@ -72,7 +74,10 @@ class People:
             return self.distributed or self.responsible
         if word == "round_robin":
             return self._shared([employee for employee in self.settings.employees.values() if employee.known])
-        employee = self.settings.employees.get(self.settings.integration.acting_user or "" if word == "acting_user" else word)
+        return self._employee(self.settings.integration.acting_user or "" if word == "acting_user" else word)
+
+    def _employee(self, key: str) -> Employee | None:
+        employee = self.settings.employees.get(key)
         return employee if employee is not None and employee.known else None
 
     def author(self, word: str) -> str | None:

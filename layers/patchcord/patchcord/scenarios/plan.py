@@ -151,7 +151,8 @@ class Plan:
         wanted = self.settings.fields.extra.get(kind, ())
         parameters = {**attribution, **self._call_parameters()} if wanted else {}
         fields = {target: parameters[name] for name, target in wanted if name in parameters}
-        if self.settings.save_source_line and self.timeline.line and self._is_client_card(kind):
+        incoming = self.timeline.call_type is not CallType.OUT
+        if self.settings.save_source_line and incoming and self.timeline.line and self._is_client_card(kind):
             fields[self.settings.source_line_field] = self.timeline.line
         if self._is_client_card(kind):
             fields.update(self._form_fields(RecordKind.CONTACT))

@@ -107,9 +107,10 @@ def effective(document: Mapping[str, Any]) -> Settings:
         raise InvalidSettings(misshapen)
     if "vendor" in document:
         raise InvalidSettings((Finding("UNKNOWN_SETTING", "vendor", "is set by the profile and cannot be changed"),))
-    merged = merge(profile(name), canonical(document))
+    own = canonical(document)
+    merged = merge(profile(name), own)
     merged["crm"] = {key: value for key, value in merged["crm"].items() if key != "profile"}
-    expand(merged)
+    expand(merged, own)
     findings = neutral_kinds(merged)
     return validate(merged, findings)
 
@@ -120,6 +121,10 @@ TABLES = frozenset(field.name for field in fields(Settings) if field.name in {"e
 
 def _misshapen(document: Mapping[str, Any]) -> Iterator[Finding]:
     """Sections that are no tables, before anything is laid over them."""
+    trace = document.get("trace")
+    for key in trace if isinstance(trace, Mapping) else ():
+        if key != "kind":
+            yield Finding("UNKNOWN_SETTING", f"trace.{key}", "is no setting; trace.kind is")
     for key, value in document.items():
         if key in TABLES and not isinstance(value, Mapping):
             yield Finding("INVALID_VALUE", key, "must be a table of settings")
@@ -190,7 +195,7 @@ def canonical(document: Mapping[str, Any]) -> Tree:
     _rename(tree, "stickiness", {"global": "everywhere"})
     if isinstance(tree.get("pipelines"), Mapping):
         rules = tree["pipelines"].get("rules")
-        if isinstance(rules, list):
+        if isinstance(rules, list) and all(isinstance(rule, Mapping) for rule in rules):
             renamed = [{("when" if key == "if" else key): value for key, value in rule.items()} for rule in rules]
             tree["pipelines"] = {**tree["pipelines"], "rules": renamed}
     return tree
@@ -216,11 +221,15 @@ def _canonical_row(row: Any) -> Any:
     return tree
 
 
-def expand(tree: Tree) -> None:
-    """Write out the short forms: one-word tasks and traces, S4-01…S4-46, the missed-call tasks of S2-28, employee keys."""
+def expand(tree: Tree, own: Mapping[str, Any]) -> None:
+    """Write out the short forms: one-word tasks and traces, S4-01…S4-46, the missed-call tasks of S2-28, employee keys.
+
+    `own` is the project's part of the tree: a row that it fills itself wins over a short form of the profile.
+    """
     rows: Tree = tree.setdefault("rows", {})
     for name, place in (("answered_new", RowName.IN_ANSWERED_NEW), ("missed_new", RowName.IN_MISSED_NEW)):
-        if tree.get(name) in CREATE_WORDS:
+        filled = "create" in own.get("rows", {}).get(place, {}) and name not in own
+        if isinstance(tree.get(name), str) and tree[name] in CREATE_WORDS and not filled:
             rows.setdefault(place, {})["create"] = list(CREATE_WORDS[tree[name]])
     if tree.get("create_on_outgoing"):
         for place in (RowName.OUT_ANSWERED_NEW, RowName.OUT_UNANSWERED):
@@ -240,6 +249,10 @@ def expand(tree: Tree) -> None:
     for row in rows.values():
         if isinstance(row, dict):
             _expand_row(row)
+    for special in (RowName.IN_MISSED_IVR_NEW, RowName.IN_MISSED_GROUP_NEW):
+        if isinstance(rows.get(special), Mapping):
+            # what such a row does not say is as for any missed call (rules.md 3.1, D-38)
+            rows[special.value] = merge(rows.get(RowName.IN_MISSED_NEW, {}), rows.pop(special))
     employees = tree.get("employees")
     if isinstance(employees, Mapping):
         tree["employees"] = {
@@ -289,13 +302,14 @@ def neutral_kinds(tree: Tree) -> list[Finding]:
             _replace(row, ("task", "attach_to"), attached, f"rows.{name}.")
     _replace(tree, ("attach_to",), attached)
     _replace(tree, ("reused_contact", "attach_to"), attached)
-    for block in (tree.get("scheme") or {}).get("blocks", ()):
+    blocks = (tree.get("scheme") or {}).get("blocks", ())
+    for block in blocks if isinstance(blocks, list) else ():
         _replace(block, ("priority",), kind, "scheme.blocks.")
     for section, key in (("fields", "extra"), ("forms", "mapping")):
         table = (tree.get(section) or {}).get(key)
         if isinstance(table, Mapping):
             tree[section] = {**tree[section], key: {kind(word, f"{section}.{key}"): pairs for word, pairs in table.items()}}
-    tree["primary_entity"] = None if primary in {None, "none"} else kind(primary, "primary_entity")
+    tree["primary_entity"] = None if primary in (None, "none") else kind(primary, "primary_entity")
     return findings
 
 
@@ -309,7 +323,9 @@ def _replace(tree: Any, path: tuple[str, ...], change: Callable[[Any, str], Any]
         tree = tree.get(key) if isinstance(tree, Mapping) else None
     if isinstance(tree, dict) and isinstance(tree.get(path[-1]), list):
         place = prefix + ".".join(path)
-        tree[path[-1]] = list(dict.fromkeys(change(word, place) for word in tree[path[-1]]))
+        words = [change(word, place) for word in tree[path[-1]]]
+        # two words of the vendor may be the same kind; an order in which a kind stands twice is a mistake (V-13)
+        tree[path[-1]] = words if path[-1] == "priority" else list(dict.fromkeys(words))
 
 
 @lru_cache

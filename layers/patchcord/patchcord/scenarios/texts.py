@@ -139,7 +139,7 @@ def texts_of(timeline: Timeline, settings: Settings) -> Texts:
 
 def _values(timeline: Timeline, settings: Settings, language: Words) -> dict[str, str]:
     begun = timeline.started_at.astimezone(_zone(settings.timezone)) if timeline.started_at else None
-    client = timeline.client or timeline.person_email or ""
+    client = timeline.client or timeline.person_email or language["names"]["hidden"]
     return {
         "client": client,
         "person": timeline.person_name or client,

@@ -346,7 +346,7 @@ class Performer:
         look_up = declaration.requests.look_up * declaration.rate.cost("search")
         floor = declaration.requests
         # a client of whom our index knows gets a task or two, a new one the whole set: bought at once, in one round trip
-        likely = floor.task + floor.completed_task if work.index.made else floor.create
+        likely = floor.task + floor.completed_task if work.index.made else floor.create + floor.task
         work.gate.reserve(look_up + likely)
         work.gate.spend(look_up)
         phone = read_phone(work.timeline.client or "", settings.phone.default_region)
