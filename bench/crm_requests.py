@@ -8,8 +8,8 @@ from importlib.util import find_spec
 
 from bench.figures import Figure
 from bench.samples import row
-from patchcord.crm.connect import VENDORS
 from patchcord.crm.port import Requests
+from patchcord.model.vendors import VENDORS
 from sandbox.twins import has_twin
 from sandbox.twins.base import Write
 from tests.golden.twin import prepared

@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from patchcord.crm.connect import VENDORS, open_crm
+from patchcord.crm.connect import open_crm
 from patchcord.crm.port import Crm
 from patchcord.model.records import RecordKind
+from patchcord.model.vendors import VENDORS
 from patchcord.service import bootstrap
 from patchcord.service.projects import save, secret_hash
 from sandbox.player.ringostat import Person

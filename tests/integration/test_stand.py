@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import requests
 
-from patchcord.crm.connect import VENDORS
 from patchcord.model.phone import masked
+from patchcord.model.vendors import VENDORS
 from patchcord.telephony.port import HttpRequest, Reading
 from patchcord.telephony.ringostat import read
 from sandbox import demo, display

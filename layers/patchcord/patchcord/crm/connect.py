@@ -9,22 +9,7 @@ from typing import Protocol, cast
 from patchcord.crm.errors import Misconfigured
 from patchcord.crm.grants import Leases, Secrets
 from patchcord.crm.port import Crm
-
-VENDORS = (
-    "pipedrive",
-    "hubspot",
-    "salesforce",
-    "zoho_crm",
-    "zoho_desk",
-    "creatio",
-    "kommo",
-    "bitrix24",
-    "retailcrm",
-    "altegio",
-    "sendpulse",
-    "megaplan",
-)
-"""The vendors' keys: the names of their modules, and what recorded traffic calls them."""
+from patchcord.model.vendors import VENDORS
 
 
 class Vendor(Protocol):

@@ -16,26 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from patchcord.model.records import RecordKind
 from patchcord.model.settings import RowName, Settings
+from patchcord.model.vendors import VENDORS
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 Tree = dict[str, Any]
 
-VENDORS = (
-    "pipedrive",
-    "hubspot",
-    "salesforce",
-    "zoho_crm",
-    "zoho_desk",
-    "creatio",
-    "kommo",
-    "bitrix24",
-    "retailcrm",
-    "altegio",
-    "sendpulse",
-    "megaplan",
-)
 
 TASK_SHORTHANDS: Mapping[str, Tree] = {
     "callback": {"kind": "callback", "assignee": "responsible"},
