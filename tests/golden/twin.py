@@ -184,7 +184,7 @@ class Stage:
         return datetime.fromisoformat(due) - ended_at(self.row).replace(second=0)
 
     def _updated(self, write: Write) -> Action:
-        if write.kind in {"task", "call"}:
+        if write.kind in {"task", "call", "log", "note"}:
             return {"entity": "task", "id": "call_log", "set": "recording_link" if write.fields.get("recording") else None}
         attribution = write.fields.get("attribution")
         return {

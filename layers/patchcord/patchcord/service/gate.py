@@ -46,10 +46,15 @@ class Gate:
 
     def reserve(self, units: int) -> None:
         """Make sure that `units` may be spent. Waits a moment for an empty bucket; raises NotNow or Shut."""
-        missing = units - self.left
-        if missing > 0:
-            self._take(missing)
-            self.left += missing
+        while self.left < units:
+            portion = min(units - self.left, self._most)
+            self._take(portion)
+            self.left += portion
+
+    @property
+    def _most(self) -> int:
+        """What one window of ours holds."""
+        return max(1, self.crm.declaration.rate.units // (PARTS + 1))
 
     def spend(self, units: int) -> None:
         """Use units that were reserved, or more."""
@@ -58,11 +63,10 @@ class Gate:
 
     def _take(self, units: int) -> None:
         rate = self.crm.declaration.rate
-        most, window = max(1, rate.units // (PARTS + 1)), rate.window / PARTS
-        begun = self.clock.now()
+        window, begun = rate.window / PARTS, self.clock.now()
         while True:
             now = self.clock.now()
-            answer = self.store.take(self.project, self.crm.declaration.vendor, units, most, window, now)
+            answer = self.store.take(self.project, self.crm.declaration.vendor, units, self._most, window, now)
             if isinstance(answer, Blocked):
                 raise Shut(answer.reason)
             if not isinstance(answer, Wait):

@@ -66,7 +66,7 @@ class Writer:
             if effect.key in self.doubtful and (found := self._found_record(effect)):
                 self._created(effect, found)
         while pending := [effect for effect in effects if self.states[effect.key].state is State.INTENDED]:
-            self.gate.spend(len(pending))
+            self.gate.spend(min(len(pending), self.crm.declaration.requests.create))
             answer = self.crm.create([self._draft(effect, pending) for effect in pending])
             for effect in pending:
                 if effect.key in answer.refs:
