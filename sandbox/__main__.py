@@ -34,6 +34,7 @@ from sandbox import aws, demo, display, template
 from sandbox.host import Host, Logs, PortTaken, collected
 from sandbox.player.day import Scene, scenes
 from sandbox.player.play import Outcome, Stage, play
+from sandbox.player.script import Script
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -158,7 +159,7 @@ def played_day(now: datetime) -> date:
 
 def play_day(stand: Stand, options: Options, console: Console) -> int:
     """Play the day and show it. 0 when every event ended as its script says and nothing is left over."""
-    day = scenes(played_day(stand.begun))
+    day = scripted(stand, options)
     stage = Stage(
         hooks=stand.demo.hooks(stand.url),
         project=demo.PROJECT,
@@ -175,6 +176,14 @@ def play_day(stand: Stand, options: Options, console: Console) -> int:
     for difference in differences:
         console.print(f"NOT AS SCRIPTED: {difference}", style="bold red", markup=False)
     return NOT_AS_SCRIPTED if differences else 0
+
+
+def scripted(stand: Stand, options: Options) -> tuple[Scene, ...]:
+    """The day with its script: Pipedrive's by hand, another CRM's as the decision says."""
+    day = scenes(played_day(stand.begun))
+    if options.crm == "pipedrive" or stand.demo.settings is None:
+        return day
+    return tuple(Script(stand.demo.settings, {number: list(known) for number, known in stand.demo.known.items()}).of(day))
 
 
 def _number_of_events(day: Sequence[Scene]) -> int:

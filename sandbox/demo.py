@@ -15,13 +15,15 @@ from unittest.mock import patch
 
 from patchcord.crm.connect import open_crm
 from patchcord.crm.port import Crm
-from patchcord.model.records import RecordKind
+from patchcord.model.records import Record, RecordKind
+from patchcord.model.settings import Settings
 from patchcord.model.vendors import VENDORS
+from patchcord.scenarios.profiles import effective, merge, profile
 from patchcord.service import bootstrap
 from patchcord.service.projects import save, secret_hash
 from sandbox.player.ringostat import Person
 from sandbox.twins import has_twin, twin_class
-from sandbox.twins.base import Fault, Twin, serve
+from sandbox.twins.base import Fault, Status, Twin, serve
 
 PROJECT = "demo"
 ZONE = "Europe/Kyiv"
@@ -45,17 +47,17 @@ VISIT_FIELDS = ("utm_source", "utm_medium", "utm_campaign")
 """What of the visit the demo project writes into fields of its own."""
 SEARCH_LAG = timedelta(seconds=3)
 """How long the twin's search does not see a new record: real CRMs are no quicker, and calls come one upon another here."""
-KINDS = (RecordKind.LEAD, RecordKind.CONTACT, RecordKind.ORGANIZATION)
+KINDS = (RecordKind.LEAD, RecordKind.DEAL, RecordKind.CONTACT, RecordKind.ORGANIZATION)
 
 
 @dataclass(frozen=True, slots=True)
 class VendorDemo:
     """What is the vendor's own, beside its twin: which setting names the field of our marker, by kind of record, and what
-    loses the answer to the creation of a lead.
+    the project sets, because the profile alone would do little.
     """
 
-    markers: Mapping[str, str]
-    lost: Fault
+    markers: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 DEMOS: Mapping[str, VendorDemo] = {
@@ -65,9 +67,10 @@ DEMOS: Mapping[str, VendorDemo] = {
             "organization": "marker_fields.organization",
             "deal": "marker_fields.deal",
         },
-        lost=Fault("lose_answer", method="POST", path=r"/leads$"),
     ),
+    "megaplan": VendorDemo(settings={"answered_new": "client", "missed_new": "client", "integration": {"language": "ru"}}),
 }
+"""The CRMs whose demo differs from the usual one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class Demo:
     webhook_secret: str = field(repr=False)
     client_key: str = field(repr=False)
     crm_secrets: Mapping[str, str] = field(repr=False)
+    known: Mapping[str, list[Record]] = field(default_factory=dict)
+    settings: Settings | None = None
     people: tuple[Person, ...] = (ANNA, BORIS, OLENA, NORA, STRANGER)
     client_names: tuple[str, ...] = ("Iryna Petrenko", "Taras Hlushko", "Marta Lysenko", "Pavlo Dovhan", "Yana Kravets")
 
@@ -94,12 +99,15 @@ class Demo:
 
     def trouble(self, name: str) -> None:
         """Let the CRM do something wrong, once: `rate_limit` or `lost_answer`."""
-        self.twin.misbehave({"rate_limit": Fault("status", status=429), "lost_answer": DEMOS[self.vendor].lost}[name])
+        if name == "rate_limit":
+            self.twin.misbehave(Fault("status", status=429))
+        else:
+            self.twin.lose_next_write()
 
 
 def vendors() -> tuple[str, ...]:
     """The CRMs that can be played with."""
-    return tuple(name for name in VENDORS if name in DEMOS and has_twin(name))
+    return tuple(name for name in VENDORS if has_twin(name))
 
 
 @contextmanager
@@ -114,10 +122,11 @@ def running(vendor: str, secret: str | None = None) -> Iterator[Demo]:
         demo = Demo(vendor, twin, running_twin.url, hooks, key, connection.secrets)
         users = {person.login: twin.seed_user(name=person.name, email=_email(person)) for person in (ANNA, BORIS, OLENA)}
         options = {**connection.options, **_seed_fields(demo)}
-        _seed_clients(demo, users)
+        known = _seed_clients(demo, users)
         _keep_secrets(demo)
-        save(bootstrap.store(), PROJECT, settings(demo, options, users), "stand", datetime.now(UTC))
-        yield demo
+        document = settings(demo, options, users)
+        save(bootstrap.store(), PROJECT, document, "stand", datetime.now(UTC))
+        yield replace(demo, known=known, settings=effective(document))
 
 
 @contextmanager
@@ -142,27 +151,40 @@ def _email(person: Person) -> str:
 
 
 def _seed_fields(demo: Demo) -> dict[str, str]:
-    """Custom fields as an administrator would make them; the settings that name those for our marker."""
-    named = {}
-    for kind, setting in DEMOS[demo.vendor].markers.items():
-        for name in VISIT_FIELDS:
-            demo.twin.seed_field(kind, f"patchcord_{name}")
-        named[setting] = demo.twin.seed_field(kind, "patchcord_marker")
-    return named
+    """Fields for our marker as an administrator would make them; the settings that name them."""
+    markers = DEMOS.get(demo.vendor, VendorDemo()).markers
+    return {setting: demo.twin.seed_field(kind, "patchcord_marker") for kind, setting in markers.items()}
 
 
-def _seed_clients(demo: Demo, users: Mapping[str, str]) -> None:
-    """Two open leads, a contact alone, a deal, an archived lead."""
-    twin, (iryna, taras, marta, pavlo, yana) = demo.twin, demo.client_names
+def _seed_clients(demo: Demo, users: Mapping[str, str]) -> dict[str, list[Record]]:
+    """Two open leads, a contact alone, a deal, an archived lead, as far as the CRM has such records; by number."""
+    iryna, taras, marta, pavlo, yana = demo.client_names
     anna, boris = users[ANNA.login], users[BORIS.login]
-    for name, phone, owner in ((iryna, ANNAS_CLIENT, anna), (taras, BORIS_CLIENT, boris)):
-        contact = twin.seed_contact(phone=phone, name=name, owner=owner)
-        twin.seed_lead(name=f"Office chairs for {name}", owner=owner, contact=contact)
-    twin.seed_contact(phone=CONTACT_ONLY, name=marta, owner=boris)
-    buyer = twin.seed_contact(phone=DEAL_CLIENT, name=pavlo, owner=anna)
-    twin.seed_deal(name=f"Desks for {pavlo}", owner=anna, contact=buyer)
-    former = twin.seed_contact(phone=ARCHIVED_CLIENT, name=yana, owner=boris)
-    twin.seed_lead(name=f"Lamps for {yana}", owner=boris, contact=former, status="archived")
+    return {
+        ANNAS_CLIENT: _seed_client(demo, ANNAS_CLIENT, iryna, anna, RecordKind.LEAD, "Office chairs"),
+        BORIS_CLIENT: _seed_client(demo, BORIS_CLIENT, taras, boris, RecordKind.LEAD, "Office chairs"),
+        CONTACT_ONLY: _seed_client(demo, CONTACT_ONLY, marta, boris),
+        DEAL_CLIENT: _seed_client(demo, DEAL_CLIENT, pavlo, anna, RecordKind.DEAL, "Desks"),
+        ARCHIVED_CLIENT: _seed_client(demo, ARCHIVED_CLIENT, yana, boris, RecordKind.LEAD, "Lamps", status="archived"),
+    }
+
+
+def _seed_client(
+    demo: Demo, phone: str, name: str, owner: str, kind: RecordKind | None = None, what: str = "", status: Status = "open"
+) -> list[Record]:
+    """A contact, and a lead or deal of him if the CRM has that kind; what a look-up will tell of them."""
+    contact = demo.twin.seed_contact(phone=phone, name=name, owner=owner)
+    records = [Record(RecordKind.CONTACT, contact, owner=owner)]
+    if kind in profile_kinds(demo.vendor):
+        seed = demo.twin.seed_lead if kind is RecordKind.LEAD else demo.twin.seed_deal
+        made = seed(name=f"{what} for {name}", phone=phone, owner=owner, contact=contact, status=status)
+        records.append(Record(kind, made, owner=owner, open=status == "open", contact=contact))
+    return records
+
+
+def profile_kinds(vendor: str) -> frozenset[RecordKind]:
+    """The kinds of records a CRM has."""
+    return frozenset(RecordKind(kind) for kind in profile(vendor)["vendor"]["words"].values())
 
 
 def _keep_secrets(demo: Demo) -> None:
@@ -174,7 +196,7 @@ def _keep_secrets(demo: Demo) -> None:
 
 def settings(demo: Demo, options: Mapping[str, str], users: Mapping[str, str]) -> dict[str, Any]:
     """The project's settings: what differs from the vendor's profile."""
-    return {
+    base = {
         "crm": {"vendor": demo.vendor, "options": dict(options)},
         "telephony": {"provider": "ringostat", "secrets": [secret_hash(demo.webhook_secret)]},
         "timezone": ZONE,
@@ -184,8 +206,9 @@ def settings(demo: Demo, options: Mapping[str, str], users: Mapping[str, str]) -
         "lines": [MAIN_LINE, SECOND_LINE],
         "blocked_numbers": [BLOCKED],
         "tasks": {"deadline": "PT2H"},
-        "fields": {"extra": _visit_fields(demo.vendor, options)},
+        "fields": {"extra": _visit_fields(demo)},
     }
+    return merge(base, DEMOS.get(demo.vendor, VendorDemo()).settings)
 
 
 def _employee(person: Person, users: Mapping[str, str]) -> dict[str, Any]:
@@ -201,11 +224,9 @@ def _employee(person: Person, users: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _visit_fields(vendor: str, options: Mapping[str, str]) -> dict[str, list[list[str]]]:
-    """Which of the CRM's own fields take the visit's data: asked of the CRM, as the settings screen does."""
-    crm = open_crm(vendor, options, bootstrap.secrets(), bootstrap.store(), PROJECT)
-    mapping = {}
-    for kind in KINDS:
-        codes = {item.name.removeprefix("patchcord_"): item.id for item in crm.fields(kind) if item.custom}
-        mapping[kind.value] = [[name, codes[name]] for name in VISIT_FIELDS if name in codes]
-    return mapping
+def _visit_fields(demo: Demo) -> dict[str, list[list[str]]]:
+    """Fields for the visit's data, as an administrator would make them, and the pairs that name them (O-24)."""
+    kinds = [kind for kind in KINDS if kind in profile_kinds(demo.vendor)]
+    return {
+        kind.value: [[name, demo.twin.seed_field(kind.value, f"patchcord_{name}")] for name in VISIT_FIELDS] for kind in kinds
+    }

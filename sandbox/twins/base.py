@@ -315,6 +315,7 @@ class Twin(Seeding):
             self.ids = Ids(self.vendor)
             self._ledger: list[Write] = []
             self._armed: list[_Armed] = []
+            self._losing = False
             self._seen: list[Seen] = []
             self.forget()
 
@@ -380,10 +381,23 @@ class Twin(Seeding):
         with self.lock:
             self._armed.extend(_Armed(fault) for fault in faults)
 
+    def lose_next_write(self) -> None:
+        """The next request that writes anything is carried out, and its answer is lost: whatever the vendor's paths are."""
+        with self.lock:
+            self._losing = True
+
+    def _lose_if_written(self, before: int) -> None:
+        with self.lock:
+            if not self._losing or len(self._ledger) == before:
+                return
+            self._losing = False
+        raise AnswerLost
+
     def behave(self) -> None:
         """Take all faults back."""
         with self.lock:
             self._armed.clear()
+            self._losing = False
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -434,7 +448,9 @@ class Twin(Seeding):
         status = None
         try:
             fault = self._fault_for(request)
+            written = len(self._ledger)
             response = self._dispatch(request) if fault is None else self._misbehave(fault, request)
+            self._lose_if_written(written)
             status = response.status_code
         finally:
             self._note(request, status)
