@@ -32,6 +32,17 @@ lint: $(VENV)/ready  ## ruff, mypy --strict, import-linter, cfn-lint
 golden: $(VENV)/ready  ## golden rows: FILE=path LEVEL=decision|twin
 	@$(BIN)/python -m tests.golden $(if $(FILE),--file $(FILE)) $(if $(LEVEL),--level $(LEVEL))
 
+traffic: $(VENV)/ready  ## what is sent to the CRMs, gathered in build/traffic.jsonl for checking against their documentation
+	@mkdir -p build && rm -f build/traffic.jsonl
+	@PATCHCORD_TRAFFIC=$(CURDIR)/build/traffic.jsonl $(BIN)/python -m pytest -n auto tests/contract
+	@PATCHCORD_RECORD=$(CURDIR)/build/traffic.jsonl $(BIN)/python -m tests.golden --level twin
+	@echo "$$(wc -l < build/traffic.jsonl) exchanges in build/traffic.jsonl"
+
+vendors: $(VENV)/ready  ## docs/vendors.md from the declarations and the contract suite's results
+	@mkdir -p build
+	@$(BIN)/python -m pytest -n auto tests/contract --junitxml=build/contract.xml
+	@$(BIN)/python -m tests.contract.page build/contract.xml
+
 bench: $(VENV)/ready  ## start-up, speed, round trips, as ratios of one run
 	@$(BIN)/python -m bench
 
@@ -50,4 +61,4 @@ build: .venv-sam/ready  ## the artefacts for AWS, in .aws-sam/build (no account,
 validate: .venv-sam/ready  ## sam validate --lint
 	@$(SAM) validate --lint
 
-.PHONY: help run test lint golden bench build validate
+.PHONY: help run test lint golden traffic vendors bench build validate
