@@ -21,6 +21,7 @@ from patchcord.model.vendors import VENDORS
 from patchcord.scenarios.profiles import effective, merge, profile
 from patchcord.service import bootstrap
 from patchcord.service.projects import save, secret_hash
+from patchcord.store.dynamo import DynamoStore
 from sandbox.player.ringostat import Person
 from sandbox.twins import has_twin, twin_class
 from sandbox.twins.base import Fault, Status, Twin, serve
@@ -131,7 +132,7 @@ def running(vendor: str, secret: str | None = None) -> Iterator[Demo]:
 
 @contextmanager
 def roomier(factor: float) -> Iterator[None]:
-    """Let the CRM's declared limit be `factor` times larger within this context.
+    """Let the CRM's declared limit be `factor` times larger, and its cool-downs as much shorter, within this context.
 
     The limit belongs to a day of hours; played within seconds, the same calls would spend most of them waiting for it.
     """
@@ -142,7 +143,13 @@ def roomier(factor: float) -> Iterator[None]:
         crm.declaration = replace(crm.declaration, rate=replace(rate, units=round(rate.units * factor)))
         return crm
 
-    with patch.object(bootstrap, "open_crm", connect):
+    rest = DynamoStore.cool_down
+
+    def shortly(store: DynamoStore, project: str, connection: str, until: datetime) -> None:
+        now = datetime.now(UTC)
+        rest(store, project, connection, now + (until - now) / factor)
+
+    with patch.object(bootstrap, "open_crm", connect), patch.object(DynamoStore, "cool_down", shortly):
         yield
 
 
