@@ -95,6 +95,18 @@ class FixedToken:
         """Nothing is open."""
 
 
+class BearerToken(FixedToken):
+    """A fixed token behind the word Bearer; it is known, and masked, without the word."""
+
+    def __init__(self, value: str, reread: Callable[[], str | None] | None = None) -> None:
+        super().__init__("Authorization", value, reread)
+
+    def apply(self, headers: MutableMapping[str, str]) -> str:
+        token = super().apply(headers)
+        headers["Authorization"] = f"Bearer {token}"
+        return token
+
+
 class ClientIn(StrEnum):
     """Where a vendor wants client id and secret."""
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from patchcord.crm.connect import needed_secret
 from patchcord.crm.errors import Misconfigured
-from patchcord.crm.grants import ClientIn, FixedToken, Leases, OAuthGrant, Secrets, TokenEndpoint
+from patchcord.crm.grants import BearerToken, ClientIn, Leases, OAuthGrant, Secrets, TokenEndpoint
 from patchcord.crm.hubspot.client import HubSpot
 from patchcord.crm.hubspot.declaration import BASE_URL, DECLARATION, MARKER, NO_MARKER, VENDOR, VERSION, Connection
 from patchcord.crm.hubspot.writing import is_property_name
@@ -47,21 +47,12 @@ def connect(connection: Mapping[str, str], secrets: Secrets, store: Leases, proj
     return HubSpot(settings.with_place(connection.get("deal_pipeline"), connection.get("deal_stage")))
 
 
-def _token(connection: Mapping[str, str], secrets: Secrets, project: str) -> FixedToken:
+def _token(connection: Mapping[str, str], secrets: Secrets, project: str) -> BearerToken:
     """A service key or the token of a private app: all the same to us (2.2)."""
     if (connection.get("auth") or "token") != "token":
         raise Misconfigured(VENDOR, "connect", "the setting auth is neither token nor oauth")
     value = needed_secret(VENDOR, secrets, project, "access_token")
-    return Bearer("Authorization", value, lambda: secrets.get(project, "access_token", fresh=True))
-
-
-class Bearer(FixedToken):
-    """A fixed token behind the word Bearer; it is known, and masked, without the word."""
-
-    def apply(self, headers: MutableMapping[str, str]) -> str:
-        token = super().apply(headers)
-        headers["Authorization"] = f"Bearer {token}"
-        return token
+    return BearerToken(value, lambda: secrets.get(project, "access_token", fresh=True))
 
 
 def _oauth(connection: Mapping[str, str], base_url: str, secrets: Secrets, store: Leases, project: str) -> OAuthGrant:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from patchcord.crm.connect import needed_secret, needed_setting
 from patchcord.crm.errors import Misconfigured
-from patchcord.crm.grants import ClientIn, Credentials, Encoding, Leases, OAuthGrant, Secrets, TokenEndpoint
+from patchcord.crm.grants import BearerToken, ClientIn, Credentials, Encoding, Leases, OAuthGrant, Secrets, TokenEndpoint
 from patchcord.crm.kommo.client import Kommo
 from patchcord.crm.kommo.declaration import (
     DECLARATION,
@@ -18,7 +18,6 @@ from patchcord.crm.kommo.declaration import (
     Companies,
     Connection,
     KommoDialect,
-    LongLivedToken,
     Searching,
 )
 from patchcord.crm.kommo.writing import is_number
@@ -59,7 +58,7 @@ def _credentials(base_url: str, connection: Mapping[str, str], secrets: Secrets,
     auth = connection.get("auth") or "token"
     if auth == "token":
         value = needed_secret(VENDOR, secrets, project, "api_token")
-        return LongLivedToken("Authorization", value, lambda: secrets.get(project, "api_token", fresh=True))
+        return BearerToken(value, lambda: secrets.get(project, "api_token", fresh=True))
     if auth != "oauth":
         raise Misconfigured(VENDOR, "connect", "the setting auth is neither token nor oauth")
     endpoint = TokenEndpoint(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from patchcord.crm.grants import Credentials, FixedToken
+from patchcord.crm.grants import Credentials
 from patchcord.crm.http import Answer, Dialect
 from patchcord.crm.port import Declaration, DuePrecision, Rate, Requests
 from patchcord.model.effects import LogKind
@@ -122,15 +122,6 @@ class Connection:
     companies: Companies = Companies.NEEDED
     calls: Calls = Calls.ENDPOINT
     card: Card = Card.CONTACT
-
-
-class LongLivedToken(FixedToken):
-    """The token of a private integration: a bearer token that is never refreshed, only replaced (1)."""
-
-    def apply(self, headers: MutableMapping[str, str]) -> str:
-        token = super().apply(headers)
-        headers["Authorization"] = f"Bearer {token}"
-        return token
 
 
 class KommoDialect(Dialect):
