@@ -165,7 +165,7 @@ def play_day(stand: Stand, options: Options, console: Console) -> int:
         project=demo.PROJECT,
         journal=bootstrap.store(),
         trouble=stand.demo.trouble,
-        patience=15 + 300 / options.accelerate,
+        patience=15 + 1200 / options.accelerate,
     )
     outcomes = list(_with_progress(play(stage, day), _number_of_events(day), console))
     ending = _ending(stand, options)
