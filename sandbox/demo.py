@@ -234,6 +234,7 @@ def _employee(person: Person, users: Mapping[str, str]) -> dict[str, Any]:
 def _visit_fields(demo: Demo) -> dict[str, list[list[str]]]:
     """Fields for the visit's data, as an administrator would make them, and the pairs that name them (O-24)."""
     kinds = [kind for kind in KINDS if kind in profile_kinds(demo.vendor)]
+    words = {RecordKind(kind): word for word, kind in reversed(profile(demo.vendor)["vendor"]["words"].items())}
     return {
-        kind.value: [[name, demo.twin.seed_field(kind.value, f"patchcord_{name}")] for name in VISIT_FIELDS] for kind in kinds
+        words[kind]: [[name, demo.twin.seed_field(kind.value, f"patchcord_{name}")] for name in VISIT_FIELDS] for kind in kinds
     }

@@ -204,11 +204,12 @@ def _listed(counted: Counter[Any]) -> str:
 def _ledger(ledger: Iterable[Write]) -> str:
     """The ledger of the twin in words."""
     made: Counter[str] = Counter()
-    for write in ledger:
+    done = {write.id for write in ledger if write.do == "complete_task"}
+    for write in (write for write in ledger if write.do != "complete_task"):
         if write.do == "create":
             made[f"{write.kind}s created"] += 1
         elif write.do == "task":
-            made["completed tasks" if write.fields.get("completed") else "open tasks"] += 1
+            made["completed tasks" if write.fields.get("completed") or write.id in done else "open tasks"] += 1
         else:
             made[f"{write.do}s of {write.kind}s"] += 1
     return ", ".join(f"{name} {count}" for name, count in made.items()) or "nothing written"

@@ -81,7 +81,17 @@ def _ends(row: Row) -> list[Delivery]:
         "has_recording": "0",
         "recording": "",
     }
-    return _recorded(row, "in.after", end)
+    return [*_rung(row), *_recorded(row, "in.after", end)]
+
+
+def _rung(row: Row) -> list[Delivery]:
+    """A forwarding step for each at whom a missed call rang."""
+    at = begun_at(row)
+    offered = [_connected(row, str(who)) for who in row.event.get("distributed_to") or ()]
+    return [
+        Delivery("in.forward", _base(row) | {"connected_with": who}, at + timedelta(seconds=step), "ring")
+        for step, who in enumerate(offered, 1)
+    ]
 
 
 def _recorded(row: Row, hint: str, end: dict[str, Any]) -> list[Delivery]:
