@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -11,10 +12,13 @@ from bench.samples import row
 from patchcord.crm.port import Requests
 from patchcord.model.vendors import VENDORS
 from sandbox.twins import has_twin
-from sandbox.twins.base import Write
+from sandbox.twins.base import Twin, Write
 from tests.golden.twin import prepared
 
 SITUATIONS = ("new, answered", "new, missed", "known, by responsible", "known, by other", "outgoing", "blocked")
+
+SIGN_IN = re.compile(r"/(auth|oauth2?|token|access_token)\b", re.I)
+"""Addresses where a token is fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +48,29 @@ def _figure(crm: str, situation: str, count: Count) -> Figure:
 def count_of(crm: str, situation: str) -> Count:
     """Play the situation's webhooks, and the promises after them, against the vendor's twin."""
     with prepared(row(situation, crm)) as stage:
-        before = len(stage.twin.requests)
         stage.play()
         project = stage.product.service.projects.get(stage.product.project)
         if project is None:
             raise LookupError(stage.product.project)
         least = stage.product.service.projects.crm(project).declaration.requests
-        looked = situation != "blocked"
-        return Count(len(stage.twin.requests) - before, floor_of(stage.twin.ledger, least, looked))
+        return Count(asked(stage.twin), floor_of(stage.twin.ledger, least, looked_up(situation, least)))
 
 
-def floor_of(ledger: Sequence[Write], least: Requests, looked: bool) -> int:
+def asked(twin: Twin) -> int:
+    """The requests that reached the vendor, but for signing in: a token lasts for many calls."""
+    return sum(SIGN_IN.search(seen.path) is None for seen in twin.requests)
+
+
+def looked_up(situation: str, least: Requests) -> int:
+    """What the look-up takes at least in this situation."""
+    if situation == "blocked":
+        return 0
+    return least.look_up if situation.startswith("new") else least.look_up_known or least.look_up
+
+
+def floor_of(ledger: Sequence[Write], least: Requests, look_up: int) -> int:
     """The fewest requests that a look-up and these writes take: records are one set, everything else is one by one."""
     made = least.create if any(write.do == "create" for write in ledger) else 0
     others = [write for write in ledger if write.do != "create"]
     traces = sum(least.completed_task if write.fields.get("completed") else least.task for write in others)
-    return (least.look_up if looked else 0) + made + traces
+    return look_up + made + traces

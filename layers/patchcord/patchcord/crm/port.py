@@ -43,12 +43,16 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """How many requests the vendor's interface forces for each step: the floor of its reference."""
+    """How many requests the vendor's interface forces for each step: the floor of its reference.
+
+    `look_up_known` is for a client who has records, where that takes more than finding out that there are none.
+    """
 
     look_up: int
     create: int
     task: int
     completed_task: int
+    look_up_known: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -343,8 +343,8 @@ class Performer:
 
     def _found(self, work: _Work) -> tuple[Record, ...]:
         declaration, settings = work.crm.declaration, work.settings
-        look_up = declaration.requests.look_up * declaration.rate.cost("search")
         floor = declaration.requests
+        look_up = (floor.look_up_known or floor.look_up) * declaration.rate.cost("search")
         # a client of whom our index knows gets a task or two, a new one the whole set: bought at once, in one round trip
         likely = floor.task + floor.completed_task if work.index.made else floor.create + floor.task
         work.gate.reserve(look_up + likely)
