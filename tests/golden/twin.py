@@ -174,7 +174,7 @@ class Stage:
         action: Action = {"do": write.do, "at": moment}
         if write.do == "create":
             return action | self._created(write)
-        if write.do in {"task", "log"}:
+        if write.do in {"task", "log", "note"}:
             return action | self._traced(write)
         return action | self._updated(write)
 
