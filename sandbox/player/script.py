@@ -51,7 +51,8 @@ class Script:
         for effect in effects:
             if isinstance(effect, CreateRecord):
                 self.made += 1
-                yield Record(effect.kind, f"made-{self.made}", owner=_user(effect.owner, self.settings))
+                owner = _user(effect.owner, self.settings) if self.settings.vendor.owners else None
+                yield Record(effect.kind, f"made-{self.made}", owner=owner)
 
 
 def _user(employee: str | None, settings: Settings) -> str | None:

@@ -175,7 +175,8 @@ class Stage:
         if write.do == "create":
             return action | self._created(write)
         if write.do in {"task", "log", "note"}:
-            return action | self._traced(write)
+            # a call that is written as a note is a log of that sort
+            return action | self._traced(write) | {"do": "task" if write.do == "task" else "log"}
         return action | self._updated(write)
 
     def _created(self, write: Write) -> Action:

@@ -100,7 +100,7 @@ class Vendor:
 
     `words` maps the words its users read to the neutral kinds; `phone_kinds` carry a phone number of their own;
     `lead_links` is what a lead can be linked to. `plans` lists the plans that suffice, lowest first (S2-06).
-    `call_entity`: it has calls of their own beside tasks. `only_crm_employees`: whoever has no CRM account does not count as
+    `owners`: its records belong to somebody. `call_entity`: it has calls of their own beside tasks. `only_crm_employees`: whoever has no CRM account does not count as
     a handler (S4-04, D-22).
     """
 
@@ -110,6 +110,7 @@ class Vendor:
     phone_kinds: tuple[RecordKind, ...] = (RecordKind.CONTACT,)
     lead_links: tuple[RecordKind, ...] = (RecordKind.CONTACT, RecordKind.ORGANIZATION)
     tasks: bool = True
+    owners: bool = True
     only_crm_employees: bool = False
     call_entity: bool = False
     extra_field_type: str | None = None

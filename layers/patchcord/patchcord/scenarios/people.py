@@ -47,8 +47,10 @@ class People:
         return (self.caller,) if self.caller is not None else tuple(employee for _, employee in self.handlers)
 
     def responsible_took_part(self) -> bool:
-        """Whether one of those who talked owns the record."""
-        return self.record is None or any(employee.crm_user in _owner_ids(self.record) for employee in self.talked)
+        """Whether one of those who talked owns the record. In a CRM without owners there is nobody else to be told."""
+        if self.record is None or not self.settings.vendor.owners:
+            return True
+        return any(employee.crm_user in _owner_ids(self.record) for employee in self.talked)
 
     def role(self, word: str | None) -> str | None:
         """The employee key for a role or a key; whoever cannot be told is the senior manager (D-04)."""

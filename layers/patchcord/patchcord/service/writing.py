@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected
+from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient
 from patchcord.crm.port import CallDraft, Change, Crm, Draft, TaskDraft, Trace, Written
 from patchcord.model.effects import (
     AddRecording,
@@ -72,7 +72,16 @@ class Writer:
                 if effect.key in answer.refs:
                     self._created(effect, answer.refs[effect.key])
             if answer.error is not None and answer.failed is not None:
-                self._failed(answer.failed, answer.error)
+                self._failed(answer.failed, self._judged(answer.failed, answer.error))
+
+    def _judged(self, key: str, error: CrmError) -> CrmError:
+        """A refusal of what may be there already, while the search may not show it yet, is no last word: "exists already" is
+        such a refusal in CRMs where a number is unique."""
+        lag = self.crm.declaration.search_lag
+        young = self.clock.now() - self.states[key].since < lag
+        if key in self.doubtful and young and isinstance(error, Rejected):
+            return Transient(error.vendor, error.request, error.words, retry_after=lag)
+        return error
 
     def _found_record(self, effect: CreateRecord) -> Ref | None:
         self.gate.spend(1)
