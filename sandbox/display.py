@@ -210,6 +210,8 @@ def _ledger(ledger: Iterable[Write]) -> str:
             made[f"{write.kind}s created"] += 1
         elif write.do == "task":
             made["completed tasks" if write.fields.get("completed") or write.id in done else "open tasks"] += 1
+        elif write.do == "note":
+            made["notes"] += 1
         else:
             made[f"{write.do}s of {write.kind}s"] += 1
     return ", ".join(f"{name} {count}" for name, count in made.items()) or "nothing written"

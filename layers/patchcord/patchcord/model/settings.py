@@ -100,8 +100,8 @@ class Vendor:
 
     `words` maps the words its users read to the neutral kinds; `phone_kinds` carry a phone number of their own;
     `lead_links` is what a lead can be linked to. `plans` lists the plans that suffice, lowest first (S2-06).
-    `owners`: its records belong to somebody. `call_entity`: it has calls of their own beside tasks. `only_crm_employees`: whoever has no CRM account does not count as
-    a handler (S4-04, D-22).
+    `owners`: its records belong to somebody. `call_entity`: it has calls of their own beside tasks. `only_crm_employees`:
+    whoever has no CRM account does not count as a handler (S4-04, D-22).
     """
 
     __pydantic_config__ = STRICT
