@@ -288,7 +288,7 @@ DAY: tuple[Scene, ...] = (
         trouble="rate_limit",
     ),
     Scene(
-        shows="The CRM writes a lead, but its answer gets lost: found again, not written twice",
+        shows="The CRM writes a record, but its answer gets lost: found again, not written twice",
         call=_in("16:10:02", "+380981112211", status="NO ANSWER", wait=29, visit=AD),
         expects=(NOT_YET, later("in_missed_new", *NEW, "task:callback")),
         trouble="lost_answer",
