@@ -39,6 +39,10 @@ def skipped(row: Row) -> str | None:
     return None if has_twin(row.crm) else f"{row.crm} has no twin yet"
 
 
+INTEGRATION = "integration"
+"""The rules' word for the account that the integration was connected with."""
+
+
 def run(row: Row) -> list[str]:
     """What differs between the row and what stands in the twin's ledger; empty when it holds."""
     if row.kind != "call":
@@ -263,7 +267,8 @@ class Stage:
 
     def _employee(self, user: str | None) -> str | None:
         """Whom the row means; None for the account's own user, who stands in where a CRM insists on somebody."""
-        return next((owner for owner, known in self.seeds.users.items() if known == user), None)
+        own = INTEGRATION if user == INTEGRATION else None
+        return next((owner for owner, known in self.seeds.users.items() if known == user), own)
 
     def _phone(self, stored: str | None) -> str | None:
         phone = try_phone(stored, self.settings.phone.default_region)

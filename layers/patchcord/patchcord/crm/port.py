@@ -45,6 +45,7 @@ class Rate:
 class Requests:
     """How many requests the vendor's interface forces for each step: the floor of its reference.
 
+    `task` is any one trace of a call: a task, a call, or a comment where the CRM has nothing better.
     `look_up_known` is for a client who has records, where that takes more than finding out that there are none.
     """
 

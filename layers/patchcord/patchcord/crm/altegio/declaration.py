@@ -26,7 +26,7 @@ DECLARATION = Declaration(
     search_lag=timedelta(minutes=2),
     # 5 in a second (3); the third of it that one project takes also keeps the 200 of a minute
     rate=Rate(units=5, window=timedelta(seconds=1)),
-    requests=Requests(look_up=1, create=1, task=0, completed_task=0),
+    requests=Requests(look_up=1, create=1, task=1, completed_task=1),
     text_length=10_000,
     assumed=(
         "quick_search finds a part of a number, by its digits; two of them joined by OR find either (4, 15).",
