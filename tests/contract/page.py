@@ -28,7 +28,7 @@ Grade A: the suite passes, and every request is checked against a machine-readab
 suite passes, and the requests follow the written reference. None has been tried with a live account yet.
 """
 
-DUE = {DuePrecision.MINUTE: "to the minute", DuePrecision.DATE: "a date only", DuePrecision.NONE: "no tasks"}
+DUE = {DuePrecision.MINUTE: "to the minute", DuePrecision.DATE: "a date only", DuePrecision.NONE: "in its text"}
 
 
 def declarations() -> Iterator[Declaration]:
@@ -78,7 +78,7 @@ def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]
 def _kinds(vendor: Declaration) -> tuple[str, ...]:
     words = (vendor.kinds.get(kind, "–") + (" ☎" if kind in vendor.phone_kinds else "") for kind in RecordKind)
     logs = ", ".join(sorted(kind.value for kind in LogKind if kind in vendor.logs)) or "–"
-    return (f"[{vendor.title}](vendors/{vendor.vendor}.md)", *words, DUE[vendor.due], logs)
+    return (f"[{vendor.title}](vendors/{vendor.vendor}.md)", *words, DUE[vendor.due] if vendor.tasks else "no tasks", logs)
 
 
 def _requests(vendor: Declaration) -> tuple[str, ...]:
