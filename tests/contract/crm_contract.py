@@ -771,6 +771,29 @@ class CrmContract:
         assert case.crm.find_by_marker(trace) == write.id
 
     @pytest.mark.parametrize("kind", [CONTACT, ORGANIZATION, LEAD, DEAL])
+    def test_lost_record_is_not_taken_for_unwritten_while_the_search_lags(self, case: Case, kind: RecordKind) -> None:
+        """Found without the search, or known as not to be seen yet, or refused as there already; written once it stays."""
+        needs(case, kind)
+        contact = Ref(CONTACT, seed(case, CONTACT, phone=OTHER.e164, name="Of the deal"))
+        links = (contact,) if kind in PRIMARY_KINDS else ()
+        one, since = draft(kind, links=links), a_moment_ago()
+        case.twin.search_lag = timedelta(hours=1)
+        self.lose(case, kind.value)
+        assert isinstance(case.crm.create([one]).error, Transient)
+        trace = Trace(
+            marker=one.marker, sort=Written.RECORD, since=since, kind=kind, targets=links, name=one.name, phone=one.phone or "",
+            lag_left=timedelta(hours=1),
+        )  # fmt: skip
+        try:
+            found = case.crm.find_by_marker(trace)
+        except Transient as wait:
+            assert wait.retry_after == timedelta(hours=1)
+        else:
+            if found is None:
+                assert isinstance(case.crm.create([one]).error, Rejected)
+        assert len(case.twin.writes("create")) == 1
+
+    @pytest.mark.parametrize("kind", [CONTACT, ORGANIZATION, LEAD, DEAL])
     def test_record_that_was_never_made_is_not_found(self, case: Case, kind: RecordKind) -> None:
         needs(case, kind)
         known = world(case)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from patchcord.crm.errors import CrmError
+from patchcord.crm.errors import CrmError, Transient
 from patchcord.model.effects import LogKind, TaskKind
 from patchcord.model.events import CallType, Outcome
 from patchcord.model.phone import Phone
@@ -184,7 +184,8 @@ class Trace:
     """What is known of a write whose answer was lost: enough to look for it without the vendor's search index.
 
     `since` is when the write was intended; `kind` is the record kind when `sort` is RECORD; `targets` are the records it
-    was to be attached to; `name` and `phone` what a record was to be called.
+    was to be attached to; `name` and `phone` what a record was to be called. `lag_left` is how long a lagging search may
+    still not show it: where there is nothing but the search, `seen` says so.
     """
 
     marker: str
@@ -195,6 +196,13 @@ class Trace:
     targets: tuple[Ref, ...] = ()
     name: str = ""
     phone: str = ""
+    lag_left: timedelta = timedelta(0)
+
+    def seen(self, found: str | None, vendor: str, request: str) -> str | None:
+        """What a lagging search tells of the write; raises Transient as long as finding nothing means nothing."""
+        if found is None and self.lag_left > timedelta(0):
+            raise Transient(vendor, request, "the search may not show it yet", retry_after=self.lag_left)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +275,8 @@ class Crm(Protocol):
         ...
 
     def find_by_marker(self, trace: Trace) -> str | None:
-        """The id of a write whose answer was lost, or None when it did not happen."""
+        """The id of a write whose answer was lost, or None when it did not happen. Raises Transient when that cannot be
+        known yet (`Trace.seen`)."""
         ...
 
     def users(self) -> tuple[User, ...]: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient
 from patchcord.crm.port import CallDraft, Change, Crm, Draft, TaskDraft, Trace, Written
@@ -278,7 +279,9 @@ class Writer:
         return tuple(ref for target in targets if (ref := self._ref(target)) is not None)
 
     def _trace(self, effect: Effect, sort: Written) -> Trace:
-        return Trace(marker=marker(self.key, effect.key), sort=sort, since=self.states[effect.key].since)
+        since = self.states[effect.key].since
+        lag_left = max(timedelta(0), since + self.crm.declaration.search_lag - self.clock.now())
+        return Trace(marker=marker(self.key, effect.key), sort=sort, since=since, lag_left=lag_left)
 
     def _done(self, key: str, written: str | None, *, ref: Ref | None = None, recording: bool = False) -> None:
         state = self.states[key]

@@ -59,7 +59,8 @@ class LostWrites:
         """A task, call or note by the last line of its text, among those of one of its records."""
         line, body = writing.marker_line(trace.marker), BODIES[name]
         rows = self._linked(trace.targets[0], name, (body,)) if trace.targets else self._recent(name, trace, (body,))
-        return next((str(row["id"]) for row in rows if reading.has_marker(reading.value(row, body), line)), None)
+        found = next((str(row["id"]) for row in rows if reading.has_marker(reading.value(row, body), line)), None)
+        return found if trace.targets else trace.seen(found, self._http.vendor, f"look for lost {name}")
 
     def _by_name(self, name: str, trace: Trace) -> str | None:
         """A record by its number or name, among what was made since. Leads and deals are read through their contact."""
@@ -68,7 +69,8 @@ class LostWrites:
         contact = next((ref for ref in trace.targets if ref.kind is RecordKind.CONTACT), None)
         through = contact if kind in (RecordKind.LEAD, RecordKind.DEAL) else None
         rows = self._linked(through, name, wanted) if through else self._recent(name, trace, wanted)
-        return next((str(row["id"]) for row in rows if _is_meant(row, kind, trace) and _made_since(row, trace.since)), None)
+        found = next((str(row["id"]) for row in rows if _is_meant(row, kind, trace) and _made_since(row, trace.since)), None)
+        return found if through else trace.seen(found, self._http.vendor, f"look for lost {name}")
 
     def _recent(self, name: str, trace: Trace, wanted: Sequence[str]) -> tuple[Row, ...]:
         """What was made since, newest first: by the search, which lags."""

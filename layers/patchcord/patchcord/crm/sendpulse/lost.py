@@ -9,6 +9,7 @@ from patchcord.crm.errors import Gone
 from patchcord.crm.port import Trace
 from patchcord.crm.sendpulse import reading, writing
 from patchcord.crm.sendpulse.account import Account
+from patchcord.crm.sendpulse.declaration import VENDOR
 from patchcord.crm.sendpulse.reading import Row
 from patchcord.model.phone import digits_of, try_phone
 from patchcord.model.records import RecordKind, Ref
@@ -31,7 +32,8 @@ def record_id(account: Account, trace: Trace, kind: RecordKind) -> str | None:
     else:
         row = next((row for row in rows if _made_since(row, trace.since) and _is_meant(row, trace, kind)), None)
     if row is None:
-        return None
+        linked = kind is RecordKind.DEAL and writing.first(trace.targets, RecordKind.CONTACT) is not None
+        return None if linked else trace.seen(None, VENDOR, f"look for a lost {kind.value}")
     if kind is RecordKind.CONTACT and trace.phone and not reading.numbers_of(row):
         body = {"phone": trace.phone[: writing.LONGEST_PHONE]}
         account.send("POST", f"/contacts/{row['id']}/phones", body, "complete contact")
