@@ -161,6 +161,16 @@ def test_a_lead_converted_during_the_call_is_looked_for_again(stage: Stage) -> N
     assert lead not in {target[1] for write in twin.writes("task") for target in write.fields["targets"]}
 
 
+def test_a_callback_task_that_somebody_deleted_is_not_open() -> None:
+    with product_on_twin(tasks={"dedupe_open_callback": True}) as (product, twin):
+        product.post("missed", missed())
+        (task,) = twin.tasks()
+        twin.remove("task", task["id"])
+        product.clock.sleep(3600)
+        assert product.post("missed", missed("ua1_-1772708400.2"))["status"] == "done"
+        assert len(twin.writes("task")) == 2
+
+
 # --- when the CRM fails ---
 
 

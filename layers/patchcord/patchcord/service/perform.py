@@ -310,6 +310,8 @@ class Performer:
         except NotNow as wait:
             report = Report(Status.WAITING, reason="rate_limit", retry_after=wait.until - self._clock.now())
             return self._leave(work, writer, seen, decision, report)
+        except Shut as shut:
+            return self._leave(work, writer, seen, decision, Report(Status.PARKED, reason=shut.reason))
         except _OutOfTime:
             return self._leave(work, writer, seen, decision, Report(Status.WAITING, reason="out_of_time"))
         return self._finish(work, writer, seen, decision)
@@ -358,21 +360,26 @@ class Performer:
         if not work.settings.tasks.dedupe_open_callback or work.index.callback is None:
             return False
         work.gate.spend(1)
-        return not work.crm.task(work.index.callback).completed
+        try:
+            return not work.crm.task(work.index.callback).completed
+        except Gone:
+            return False  # somebody deleted it
 
     # --- writing ---
 
     def _write_records(self, work: _Work, writer: Writer, records: list[CreateRecord], seen: Snapshot) -> None:
         if records:
             self._in_time(work, len(records))
+            # bought before they are intended: a wait for the bucket leaves no doubt about what was written
+            work.gate.reserve(min(len(records), work.crm.declaration.requests.create))
             self._intend(work, writer, records, seen)
             writer.create(records)
 
     def _write_others(self, work: _Work, writer: Writer, others: Sequence[Effect], seen: Snapshot) -> None:
         if others:
             self._in_time(work, 1)
-            self._intend(work, writer, others, seen)
             work.gate.reserve(len(others))
+            self._intend(work, writer, others, seen)
         for effect in others:
             self._in_time(work, 1)
             writer.write(effect)
