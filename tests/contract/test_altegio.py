@@ -16,13 +16,14 @@ from patchcord.crm.altegio import Altegio, reading, writing
 from patchcord.crm.altegio.declaration import AltegioDialect
 from patchcord.crm.connect import open_crm
 from patchcord.crm.errors import Gone, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import Http, read_answer
+from patchcord.crm.http import Http
 from patchcord.crm.port import Change, Crm, DuePrecision, Search, Trace, Written
 from patchcord.model.effects import LogKind
 from patchcord.model.phone import same_number
 from patchcord.model.records import RecordKind, Ref
 from patchcord.scenarios.profiles import effective
 from patchcord.store.memory import MemorySecrets, MemoryStore
+from patchcord.wire import read_answer
 from sandbox.twins.altegio import AltegioTwin
 from sandbox.twins.base import Fault, serve
 from tests.contract.crm_contract import (

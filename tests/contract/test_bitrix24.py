@@ -18,13 +18,14 @@ from patchcord.crm.bitrix24.declaration import BitrixDialect, problem
 from patchcord.crm.bitrix24.rest import earlier, query_of, rows_of
 from patchcord.crm.connect import open_crm
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import Answer, Http
+from patchcord.crm.http import Http
 from patchcord.crm.port import Change, Crm, Trace, Written
 from patchcord.model.effects import LogKind
 from patchcord.model.events import CallType, Outcome
 from patchcord.model.phone import read_phone
 from patchcord.model.records import RecordKind, Ref
 from patchcord.store.memory import MemorySecrets, MemoryStore
+from patchcord.wire import Answer
 from sandbox.twins.base import Fault, serve
 from sandbox.twins.bitrix24 import Bitrix24Twin
 from sandbox.twins.bitrix24.account import SIMPLE

@@ -17,7 +17,7 @@ from patchcord.crm.connect import open_crm
 from patchcord.crm.creatio import Creatio, queries, writing
 from patchcord.crm.creatio.declaration import IDS, CreatioDialect
 from patchcord.crm.errors import Gone, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import Http, error_of, read_answer
+from patchcord.crm.http import Http, error_of
 from patchcord.crm.port import Change, Crm, Search, Trace, Written
 from patchcord.model.effects import LogKind
 from patchcord.model.events import CallType
@@ -25,6 +25,7 @@ from patchcord.model.phone import notations, read_phone
 from patchcord.model.records import Ref
 from patchcord.scenarios.profiles import effective
 from patchcord.store.memory import MemorySecrets, MemoryStore
+from patchcord.wire import read_answer
 from sandbox.twins.base import serve
 from sandbox.twins.creatio import CreatioTwin
 from tests.contract.crm_contract import (

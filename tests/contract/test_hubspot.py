@@ -17,7 +17,7 @@ import pytest
 
 from patchcord.crm.connect import open_crm
 from patchcord.crm.errors import CrmError, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import Http, error_of, read_answer
+from patchcord.crm.http import Http, error_of
 from patchcord.crm.hubspot import HubSpot, lookup, reading, writing
 from patchcord.crm.hubspot.declaration import DECLARATION, SCOPES, HubSpotDialect
 from patchcord.crm.port import Change, Crm, Search, Trace, Written
@@ -25,6 +25,7 @@ from patchcord.model.effects import LogKind, TaskKind
 from patchcord.model.events import CallType, Outcome
 from patchcord.model.records import RecordKind, Ref
 from patchcord.store.memory import MemorySecrets, MemoryStore
+from patchcord.wire import read_answer
 from sandbox.twins.base import Fault, serve
 from sandbox.twins.hubspot import Account, HubSpotTwin
 from tests.contract.crm_contract import (

@@ -16,7 +16,7 @@ import pytest
 
 from patchcord.crm.connect import open_crm
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import Http, read_answer
+from patchcord.crm.http import Http
 from patchcord.crm.kommo import Kommo, answers, reading, writing
 from patchcord.crm.kommo.declaration import DECLARATION, KommoDialect
 from patchcord.crm.port import Change, Crm, Search, Trace, Written
@@ -26,6 +26,7 @@ from patchcord.model.phone import notations
 from patchcord.model.records import RecordKind, Ref
 from patchcord.scenarios.profiles import effective
 from patchcord.store.memory import MemorySecrets, MemoryStore
+from patchcord.wire import read_answer
 from sandbox.twins.base import Fault, serve
 from sandbox.twins.kommo import Account, KommoTwin
 from tests.contract.crm_contract import (

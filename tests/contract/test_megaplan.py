@@ -15,7 +15,7 @@ import pytest
 
 from patchcord.crm.connect import open_crm
 from patchcord.crm.errors import CrmError, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import Answer, Http
+from patchcord.crm.http import Http
 from patchcord.crm.megaplan import Megaplan, reading, writing
 from patchcord.crm.megaplan.declaration import MegaplanDialect
 from patchcord.crm.megaplan.reading import Cards
@@ -25,6 +25,7 @@ from patchcord.model.effects import LogKind
 from patchcord.model.events import CallType, Outcome
 from patchcord.model.records import Owner, RecordKind, Ref
 from patchcord.store.memory import MemorySecrets, MemoryStore
+from patchcord.wire import Answer
 from sandbox.twins.base import Fault, serve
 from sandbox.twins.megaplan import MegaplanTwin
 from tests.contract.crm_contract import (

@@ -14,13 +14,14 @@ import pytest
 
 from patchcord.crm.connect import open_crm
 from patchcord.crm.errors import CrmError, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import Http, read_answer
+from patchcord.crm.http import Http
 from patchcord.crm.pipedrive import Pipedrive, reading, writing
 from patchcord.crm.pipedrive.declaration import PipedriveDialect
 from patchcord.crm.port import Change, Crm, Search, Trace, Written
 from patchcord.model.effects import TaskKind
 from patchcord.model.records import RecordKind, Ref
 from patchcord.store.memory import MemorySecrets, MemoryStore
+from patchcord.wire import read_answer
 from sandbox.twins.base import Fault, serve
 from sandbox.twins.pipedrive import PipedriveTwin
 from tests.contract.crm_contract import (

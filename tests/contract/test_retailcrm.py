@@ -18,7 +18,7 @@ import pytest
 
 from patchcord.crm.connect import open_crm
 from patchcord.crm.errors import Gone, Misconfigured, Rejected, Transient
-from patchcord.crm.http import Http, read_answer
+from patchcord.crm.http import Http
 from patchcord.crm.port import Change, Crm, Search, Trace, Written
 from patchcord.crm.retailcrm import DECLARATION, Connection, RetailCrm, reading, writing
 from patchcord.crm.retailcrm.account import GROUPS_FRESH, Account
@@ -27,6 +27,7 @@ from patchcord.model.effects import LogKind
 from patchcord.model.records import RecordKind, Ref
 from patchcord.scenarios.profiles import effective
 from patchcord.store.memory import MemorySecrets, MemoryStore
+from patchcord.wire import read_answer
 from sandbox.twins.base import Fault, serve
 from sandbox.twins.retailcrm import RetailCrmTwin
 from sandbox.twins.retailcrm.routes import RIGHTS

@@ -15,7 +15,7 @@ import pytest
 
 from patchcord.crm.connect import open_crm
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import Http, error_of, read_answer
+from patchcord.crm.http import Http, error_of
 from patchcord.crm.port import Change, Crm, Search, Trace, Written
 from patchcord.crm.salesforce import Salesforce, queries, reading, writing
 from patchcord.crm.salesforce.declaration import SalesforceDialect
@@ -24,6 +24,7 @@ from patchcord.model.phone import read_phone
 from patchcord.model.records import Ref
 from patchcord.scenarios.profiles import effective
 from patchcord.store.memory import MemorySecrets, MemoryStore
+from patchcord.wire import read_answer
 from sandbox.twins.base import Fault, serve
 from sandbox.twins.salesforce import SalesforceTwin
 from tests.contract.crm_contract import (

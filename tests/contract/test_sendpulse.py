@@ -16,7 +16,7 @@ import pytest
 
 from patchcord.crm.connect import open_crm
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient
-from patchcord.crm.http import Http, read_answer
+from patchcord.crm.http import Http
 from patchcord.crm.port import Change, Crm, Search, Trace, Written
 from patchcord.crm.sendpulse import DECLARATION, SendPulse, reading, writing
 from patchcord.crm.sendpulse.declaration import SendPulseDialect
@@ -25,6 +25,7 @@ from patchcord.model.phone import Phone, notations, read_phone
 from patchcord.model.records import RecordKind, Ref
 from patchcord.scenarios.profiles import effective
 from patchcord.store.memory import MemorySecrets, MemoryStore
+from patchcord.wire import read_answer
 from sandbox.twins.base import Fault, serve
 from sandbox.twins.sendpulse import SendPulseTwin
 from tests.contract.crm_contract import (

@@ -14,7 +14,7 @@ import pytest
 
 from patchcord.crm.connect import open_crm
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import Answer, Http, read_answer
+from patchcord.crm.http import Http
 from patchcord.crm.port import Change, Crm, Search, Trace, Written
 from patchcord.crm.zoho_crm import CHOICES, PHONE_FIELDS, TEXTS, ZohoCrm, queries, reading, writing
 from patchcord.crm.zoho_crm.declaration import DECLARATION, SCOPES
@@ -26,6 +26,7 @@ from patchcord.model.records import RecordKind, Ref
 from patchcord.scenarios.constraints import check
 from patchcord.scenarios.profiles import effective, profile
 from patchcord.store.memory import MemorySecrets, MemoryStore
+from patchcord.wire import Answer, read_answer
 from sandbox.twins.base import Fault, serve
 from sandbox.twins.zoho_crm import ZohoCrmTwin
 from tests.contract.crm_contract import (

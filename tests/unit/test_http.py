@@ -22,8 +22,9 @@ import pytest
 
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient, Unauthorised
 from patchcord.crm.grants import Credentials, FixedToken, NoCredentials
-from patchcord.crm.http import Answer, Dialect, Http, masked_body, masked_header, masked_url, read_answer, read_pause, scrubbed
+from patchcord.crm.http import Dialect, Http
 from patchcord.crm.port import Rate
+from patchcord.wire import Answer, masked_body, masked_header, masked_url, read_answer, read_pause, scrubbed
 
 LAYER = Path(__file__).resolve().parents[2] / "layers" / "patchcord"
 TOKEN = "0123456789abcdef0123456789abcdef01234567"

@@ -9,7 +9,7 @@ from patchcord.crm.altegio import reading, writing
 from patchcord.crm.altegio.declaration import DECLARATION, NOT_PAID, VENDOR, AltegioDialect, Connection
 from patchcord.crm.altegio.reading import Row
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import Answer, Http, segment
+from patchcord.crm.http import Http
 from patchcord.crm.port import (
     CallDraft,
     Change,
@@ -26,6 +26,7 @@ from patchcord.crm.port import (
 )
 from patchcord.model.phone import Phone, digits_of
 from patchcord.model.records import Record, RecordKind, Ref
+from patchcord.wire import Answer, segment
 
 PAGE = 200
 MOST_PAGES = 5

@@ -14,7 +14,6 @@ from patchcord.crm.bitrix24.lookup import LookUp
 from patchcord.crm.bitrix24.mapped import MappedFields, changed
 from patchcord.crm.bitrix24.rest import Command, Rest, Results, Row, earlier, unknown_shape
 from patchcord.crm.errors import Gone, Misconfigured, Rejected, Unauthorised
-from patchcord.crm.http import segment
 from patchcord.crm.port import (
     CallDraft,
     Change,
@@ -32,6 +31,7 @@ from patchcord.crm.port import (
 from patchcord.model.effects import LogKind
 from patchcord.model.phone import Phone
 from patchcord.model.records import Record, RecordKind, Ref
+from patchcord.wire import segment
 
 COMMENT, TASK, CALL = "comment:", "task:", "externalCall."
 """Before the ids of comments and tasks of the task manager, to tell them from activities; calls have their own word."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from patchcord.crm.http import Answer, Dialect
+from patchcord.crm.http import Dialect
 from patchcord.crm.port import Declaration, DuePrecision, Rate, Requests
 from patchcord.model.effects import LogKind
 from patchcord.model.records import RecordKind
+from patchcord.wire import Answer
 
 if TYPE_CHECKING:
     from patchcord.crm.bitrix24.access import Access

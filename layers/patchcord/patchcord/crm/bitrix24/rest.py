@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from patchcord.crm.bitrix24.declaration import DECLARATION, VENDOR, BitrixDialect, Connection
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import JSON, Answer, Http, error_of
+from patchcord.crm.http import Http, error_of
+from patchcord.wire import JSON, Answer
 
 Params = Mapping[str, Any]
 Row = Mapping[str, Any]

@@ -10,7 +10,7 @@ from patchcord.crm.creatio.declaration import VENDOR
 from patchcord.crm.creatio.reading import rows_of
 from patchcord.crm.creatio.writing import Part
 from patchcord.crm.errors import Transient
-from patchcord.crm.http import Answer
+from patchcord.wire import Answer
 
 CONTENT = "application/json; charset=utf-8; IEEE754Compatible=true"
 JSON_HEADERS = {"content-type": "application/json"}

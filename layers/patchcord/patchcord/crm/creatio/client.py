@@ -14,7 +14,7 @@ from patchcord.crm.creatio.declaration import DECLARATION, ENTITIES, VENDOR, Con
 from patchcord.crm.creatio.reading import Model, Row
 from patchcord.crm.creatio.writing import Part
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient
-from patchcord.crm.http import Answer, Http, error_of, segment
+from patchcord.crm.http import Http, error_of
 from patchcord.crm.port import (
     CallDraft,
     Change,
@@ -32,6 +32,7 @@ from patchcord.crm.port import (
 from patchcord.model.effects import LogKind
 from patchcord.model.phone import Phone
 from patchcord.model.records import Record, RecordKind, Ref
+from patchcord.wire import Answer, segment
 
 PAGE, MOST_PAGES = 500, 40
 USER_COLUMNS = "Id,Name,ContactId,Email,Active,ParentRoleId"

@@ -11,9 +11,9 @@ from patchcord.crm.creatio.batches import Request
 from patchcord.crm.creatio.declaration import VENDOR, Connection
 from patchcord.crm.creatio.writing import Part
 from patchcord.crm.errors import CrmError, Rejected, Transient
-from patchcord.crm.http import Answer
 from patchcord.crm.port import Created, Draft
 from patchcord.model.records import Ref
+from patchcord.wire import Answer
 
 if TYPE_CHECKING:
     from patchcord.crm.creatio.client import Creatio

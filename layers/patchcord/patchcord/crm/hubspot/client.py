@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from patchcord.crm.errors import CrmError, Gone, Rejected
-from patchcord.crm.http import Answer, Http, segment
+from patchcord.crm.http import Http
 from patchcord.crm.hubspot import reading, writing
 from patchcord.crm.hubspot.account import Account, unknown_pipeline
 from patchcord.crm.hubspot.declaration import DECLARATION, VENDOR, VERSION, WITHOUT_LEADS, Connection, HubSpotDialect
@@ -30,6 +30,7 @@ from patchcord.crm.port import (
 from patchcord.model.effects import LogKind
 from patchcord.model.phone import Phone, digits_of
 from patchcord.model.records import Record, RecordKind, Ref
+from patchcord.wire import Answer, segment
 
 CREATION_ORDER = (RecordKind.ORGANIZATION, RecordKind.CONTACT, RecordKind.LEAD, RecordKind.DEAL)
 TYPE_IDS = {RecordKind.CONTACT: "0-1", RecordKind.ORGANIZATION: "0-2", RecordKind.LEAD: "0-136", RecordKind.DEAL: "0-3"}

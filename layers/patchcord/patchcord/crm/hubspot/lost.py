@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from patchcord.crm.errors import Gone, Rejected
-from patchcord.crm.http import Http, segment
+from patchcord.crm.http import Http
 from patchcord.crm.hubspot import reading, writing
 from patchcord.crm.hubspot.declaration import VERSION
 from patchcord.crm.hubspot.reading import Row
@@ -16,6 +16,7 @@ from patchcord.crm.port import Trace, Written
 from patchcord.model.effects import LogKind
 from patchcord.model.phone import digits_of
 from patchcord.model.records import RecordKind, Ref
+from patchcord.wire import segment
 
 CREATED = {"contacts": "createdate", "companies": "createdate", "deals": "createdate"}
 SKEW = timedelta(seconds=60)

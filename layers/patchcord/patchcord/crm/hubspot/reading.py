@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from patchcord.crm.errors import Transient
-from patchcord.crm.http import Answer
 from patchcord.crm.hubspot.declaration import VENDOR
 from patchcord.crm.port import CrmField, Search, User
 from patchcord.model.phone import Phone, in_notation_of, same_number
 from patchcord.model.records import Record, RecordKind
+from patchcord.wire import Answer
 
 Row = Mapping[str, Any]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from patchcord.crm.errors import CrmError, Rejected, Transient
-from patchcord.crm.http import Answer
 from patchcord.crm.kommo import reading
 from patchcord.crm.kommo.declaration import VENDOR
 from patchcord.crm.kommo.reading import Row
 from patchcord.crm.kommo.writing import LinkedSet
 from patchcord.crm.port import Draft
 from patchcord.model.records import RecordKind
+from patchcord.wire import Answer
 
 
 def unknown_shape(operation: str) -> Transient:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Unauthorised
-from patchcord.crm.http import Answer, Http, segment
+from patchcord.crm.http import Http
 from patchcord.crm.kommo import answers, reading, writing
 from patchcord.crm.kommo.declaration import DECLARATION, VENDOR, Calls, Companies, Connection, KommoDialect, Searching
 from patchcord.crm.kommo.reading import Row
@@ -29,6 +29,7 @@ from patchcord.crm.port import (
 from patchcord.model.effects import LogKind
 from patchcord.model.phone import Phone, digits_of, notations
 from patchcord.model.records import Record, RecordKind, Ref
+from patchcord.wire import Answer, segment
 
 API = "/api/v4"
 PATHS = {kind: f"{API}/{word}" for kind, word in WORDS.items()}

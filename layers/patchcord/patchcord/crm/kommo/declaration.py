@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import Any
 
 from patchcord.crm.grants import Credentials
-from patchcord.crm.http import Answer, Dialect
+from patchcord.crm.http import Dialect
 from patchcord.crm.port import Declaration, DuePrecision, Rate, Requests
 from patchcord.model.effects import LogKind
 from patchcord.model.records import RecordKind
+from patchcord.wire import Answer
 
 VENDOR = "kommo"
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import Http, segment
+from patchcord.crm.http import Http
 from patchcord.crm.megaplan import reading, writing
 from patchcord.crm.megaplan.account import PATHS, Account
 from patchcord.crm.megaplan.declaration import DECLARATION, RIGHTS, VENDOR, Connection, MegaplanDialect
@@ -33,6 +33,7 @@ from patchcord.crm.port import (
 from patchcord.model.effects import LogKind
 from patchcord.model.phone import Phone
 from patchcord.model.records import Record, RecordKind, Ref
+from patchcord.wire import segment
 
 EMPLOYEE_FIELDS = ("contactInfo", "isWorking", "canLogin", "possibleActions")
 LINKS = {RecordKind.CONTACT: "/crm/{}/card/", RecordKind.ORGANIZATION: "/crm/{}/card/", RecordKind.DEAL: "/deals/{}/card/"}

@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from patchcord.crm.errors import CrmError, Transient
-from patchcord.crm.http import JSON, Answer, Http, error_of
+from patchcord.crm.http import Http, error_of
 from patchcord.crm.megaplan.declaration import VENDOR
+from patchcord.wire import JSON, Answer
 
 Row = Mapping[str, Any]
 Envelope = Mapping[str, Any]

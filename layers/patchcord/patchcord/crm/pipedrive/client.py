@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import Answer, Http, segment
+from patchcord.crm.http import Http
 from patchcord.crm.pipedrive import reading, writing
 from patchcord.crm.pipedrive.declaration import DECLARATION, SCOPES, VENDOR, Connection, PipedriveDialect
 from patchcord.crm.pipedrive.reading import Row
@@ -29,6 +29,7 @@ from patchcord.crm.port import (
 from patchcord.model.effects import LogKind
 from patchcord.model.phone import Phone, StorageFormat, digits_of, formatted
 from patchcord.model.records import Record, RecordKind, Ref
+from patchcord.wire import Answer, segment
 
 PATHS = {
     RecordKind.CONTACT: "/api/v2/persons",

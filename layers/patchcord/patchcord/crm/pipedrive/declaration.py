@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from patchcord.crm.grants import Credentials
-from patchcord.crm.http import Answer, Dialect
+from patchcord.crm.http import Dialect
 from patchcord.crm.port import Declaration, DuePrecision, Rate, Requests
 from patchcord.model.effects import LogKind
 from patchcord.model.records import RecordKind
+from patchcord.wire import Answer
 
 VENDOR = "pipedrive"
 

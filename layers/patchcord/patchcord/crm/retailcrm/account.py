@@ -8,12 +8,13 @@ from datetime import tzinfo
 from typing import Any
 
 from patchcord.crm.errors import Gone, Misconfigured, Rejected
-from patchcord.crm.http import Answer, Http, segment
+from patchcord.crm.http import Http
 from patchcord.crm.port import User
 from patchcord.crm.retailcrm import reading, writing
 from patchcord.crm.retailcrm.declaration import FIRST_STATUS, VENDOR, Connection
 from patchcord.crm.retailcrm.reading import Row
 from patchcord.model.records import RecordKind
+from patchcord.wire import Answer, segment
 
 API = "/api/v5"
 ENTITIES = {RecordKind.CONTACT: "customer", RecordKind.DEAL: "order"}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient
-from patchcord.crm.http import Answer, Http, segment
+from patchcord.crm.http import Http
 from patchcord.crm.port import (
     CallDraft,
     Change,
@@ -30,6 +30,7 @@ from patchcord.crm.retailcrm.declaration import DECLARATION, VENDOR, Connection,
 from patchcord.crm.retailcrm.reading import Row
 from patchcord.model.phone import Phone
 from patchcord.model.records import Record, RecordKind, Ref
+from patchcord.wire import Answer, segment
 
 PATHS = {RecordKind.CONTACT: "/customers", RecordKind.DEAL: "/orders"}
 CREATED_FROM = {RecordKind.CONTACT: "filter[dateFrom]", RecordKind.DEAL: "filter[createdAtFrom]"}

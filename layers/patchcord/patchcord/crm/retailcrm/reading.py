@@ -7,11 +7,11 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from patchcord.crm.errors import Transient
-from patchcord.crm.http import Answer
 from patchcord.crm.port import CrmField, Search, User
 from patchcord.crm.retailcrm.declaration import VENDOR
 from patchcord.model.phone import Phone, in_notation_of, same_number
 from patchcord.model.records import Record, RecordKind
+from patchcord.wire import Answer
 
 Row = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from patchcord.crm.errors import CrmError, Gone, Rejected, Transient
-from patchcord.crm.http import Answer, Http, error_of, segment
+from patchcord.crm.http import Http, error_of
 from patchcord.crm.port import (
     CallDraft,
     Change,
@@ -30,6 +30,7 @@ from patchcord.crm.salesforce.reading import Row
 from patchcord.crm.salesforce.writing import Part
 from patchcord.model.phone import Phone, notations
 from patchcord.model.records import Record, RecordKind, Ref
+from patchcord.wire import Answer, segment
 
 SKEW = timedelta(seconds=60)
 """How far their clock may be behind ours when a write is looked for by its time."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from patchcord.crm.errors import CrmError, Gone, Rejected
-from patchcord.crm.http import Http, segment
+from patchcord.crm.http import Http
 from patchcord.crm.port import (
     CallDraft,
     Change,
@@ -28,6 +28,7 @@ from patchcord.crm.sendpulse.declaration import DECLARATION, VENDOR, Connection
 from patchcord.crm.sendpulse.reading import Row
 from patchcord.model.phone import Phone
 from patchcord.model.records import Record, RecordKind, Ref
+from patchcord.wire import segment
 
 CONTACTS, DEALS, TASKS = "/contacts", "/deals", "/tasks"
 PATHS = {RecordKind.CONTACT: CONTACTS, RecordKind.DEAL: DEALS}

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from patchcord.crm.errors import CrmError, Gone, Transient
-from patchcord.crm.http import Answer, Http, error_of, segment
+from patchcord.crm.http import Http, error_of
 from patchcord.crm.zoho_crm import reading, writing
 from patchcord.crm.zoho_crm.declaration import DECLARATION, VENDOR, Connection, Together
 from patchcord.crm.zoho_crm.dialect import EnvelopeDialect, ZohoDialect, details_of, error_entry
 from patchcord.crm.zoho_crm.queries import Part
 from patchcord.crm.zoho_crm.reading import Row
+from patchcord.wire import Answer, segment
 
 MOST_PAGES, PAGE = 20, 100
 MOST_AMENDS = 8

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from patchcord.crm.errors import Rejected
-from patchcord.crm.http import segment
 from patchcord.crm.port import (
     CallDraft,
     Change,
@@ -31,6 +30,7 @@ from patchcord.crm.zoho_crm.reading import Row
 from patchcord.model.effects import LogKind
 from patchcord.model.phone import Phone, digits_of
 from patchcord.model.records import Record, RecordKind, Ref
+from patchcord.wire import segment
 
 TABS = {
     RecordKind.CONTACT: "Contacts",

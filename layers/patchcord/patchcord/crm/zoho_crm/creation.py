@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from patchcord.crm.errors import CrmError, Transient
-from patchcord.crm.http import Answer
 from patchcord.crm.port import Created, Draft
 from patchcord.crm.zoho_crm import reading, writing
 from patchcord.crm.zoho_crm.api import MOST_AMENDS, Amended, Api, amendment, duplicate, misses_reference, path_of
 from patchcord.crm.zoho_crm.declaration import DECLARATION, MODULES, VENDOR, Together
 from patchcord.crm.zoho_crm.queries import Part
 from patchcord.model.records import RecordKind, Ref
+from patchcord.wire import Answer
 
 ORDER = (RecordKind.ORGANIZATION, RecordKind.CONTACT, RecordKind.LEAD, RecordKind.DEAL)
 MOST_PARTS = 5

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from patchcord.crm.http import Answer, Dialect
+from patchcord.crm.http import Dialect
+from patchcord.wire import Answer
 
 STATUSES = {
     "INVALID_TOKEN": 401, "AUTHENTICATION_FAILURE": 401, "OAUTH_SCOPE_MISMATCH": 403, "NO_PERMISSION": 403,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient, Unauthorised
-from patchcord.crm.http import Answer, Http, segment
+from patchcord.crm.http import Http
 from patchcord.crm.port import (
     CallDraft,
     Change,
@@ -28,6 +28,7 @@ from patchcord.crm.zoho_desk.reading import Row
 from patchcord.model.effects import LogKind
 from patchcord.model.phone import Phone
 from patchcord.model.records import Record, RecordKind, Ref
+from patchcord.wire import Answer, segment
 
 BASE = "/api/v1"
 MODULES = {RecordKind.CONTACT: "contacts", RecordKind.ORGANIZATION: "accounts", RecordKind.DEAL: "tickets"}
