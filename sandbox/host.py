@@ -13,6 +13,7 @@ import io
 import json
 import logging
 import os
+import re
 import socket
 import sys
 import threading
@@ -155,7 +156,7 @@ def payload(request: Request, route: Route, parameters: Mapping[str, str]) -> Js
         "routeKey": route.key,
         "rawPath": request.path,
         "rawQueryString": request.query_string.decode("latin-1"),
-        "headers": {name.lower(): value for name, value in request.headers.items()},
+        "headers": {"x-forwarded-proto": request.scheme, **{name.lower(): value for name, value in request.headers.items()}},
         "requestContext": {
             "accountId": ACCOUNT,
             "apiId": "stand",
@@ -364,7 +365,7 @@ class Host:
 
 
 def _rule(function: Function, route: Route) -> Rule:
-    path = route.path.replace("{proxy+}", "<path:proxy>").replace("{", "<").replace("}", ">")
+    path = re.sub(r"\{(\w+)\+\}", r"<path:\1>", route.path).replace("{", "<").replace("}", ">")
     return Rule(path, methods=None if route.method == "ANY" else [route.method], endpoint=(function, route))
 
 

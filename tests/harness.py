@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import importlib.util
 import io
 import json
@@ -16,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -25,6 +27,9 @@ from patchcord.service.accept import Service
 from patchcord.service.observe import Observer
 from patchcord.service.perform import Performer
 from patchcord.service.projects import Connect, Projects, save, secret_hash
+from patchcord.service.provider import Providers
+from patchcord.service.recording_sources import RecordingSources
+from patchcord.service.recordings import Recordings
 from patchcord.service.retry import Retrier
 from patchcord.store.memory import MemoryQueue, MemorySecrets, MemoryStore
 from patchcord.store.port import Queue, Store
@@ -32,6 +37,7 @@ from sandbox.twins.base import ManualClock
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SECRET = "s3cret-of-the-demo-project-0123456789"
+MANGO_KEY, MANGO_SALT = "key0of0the0account", "salt0of0the0account"
 START = datetime(2026, 3, 5, 10, 0, tzinfo=UTC)
 
 
@@ -106,7 +112,7 @@ def http_event(method: str, path: Mapping[str, str], *, query: Mapping[str, str]
         "headers": dict(headers or {}),
         "queryStringParameters": dict(query or {}),
         "pathParameters": dict(path),
-        "requestContext": {"http": {"method": method, "path": "/"}},
+        "requestContext": {"domainName": "hooks.example", "http": {"method": method, "path": "/", "sourceIp": "198.51.100.7"}},
         "body": base64.b64encode(body).decode() if body is not None else None,
         "isBase64Encoded": body is not None,
     }
@@ -140,6 +146,22 @@ class World:
         body = json.loads(answer["body"])
         self.answers.append((answer["statusCode"], body))
         return {"status_code": answer["statusCode"], **body}
+
+    def mango(self, path: str, told: Mapping[str, Any] | str, *, secret: str = SECRET, key: str = MANGO_KEY,
+              salt: str = MANGO_SALT) -> dict[str, Any]:  # fmt: skip
+        """Deliver a MANGO event, signed; `path` such as `events/call`, `told` its JSON."""
+        text = told if isinstance(told, str) else json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+        body = urlencode({"vpbx_api_key": key, "sign": hashlib.sha256((key + text + salt).encode()).hexdigest(), "json": text})
+        return self.pbx(path, body.encode(), secret=secret)
+
+    def pbx(self, path: str, body: bytes, *, secret: str = SECRET) -> dict[str, Any]:
+        """Deliver a body to the address of MANGO's events as it is."""
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        parameters = {"project": self.project, "secret": secret, "path": path}
+        answer = function("pbx_events").handler(http_event("POST", parameters, body=body, headers=headers), Context())
+        told = json.loads(answer["body"])
+        self.answers.append((answer["statusCode"], told))
+        return {"status_code": answer["statusCode"], **told}
 
     def keep_promises(self, rounds: int = 10) -> int:
         """Let the retry function work on what is promised, on virtual time, until nothing is left; how many rounds it took."""
@@ -222,7 +244,8 @@ def world(
     store = store or MemoryStore(now=clock.now)
     queue = queue or PromiseQueue(clock)
     kept = MemorySecrets()
-    for name, value in {"api_token": "twin-api-token", "client_key": "key-of-the-hashes", **(secrets or {})}.items():
+    own = {"client_key": "key-of-the-hashes", "mango_key": MANGO_KEY, "mango_salt": MANGO_SALT}
+    for name, value in {"api_token": "twin-api-token", **own, **(secrets or {})}.items():
         kept.put("demo", name, value)
     telephony = {"provider": "ringostat", **document.get("telephony", {}), "secrets": [secret_hash(SECRET)]}
     save(store, "demo", {**document, "telephony": telephony}, "test", clock.now())
@@ -231,11 +254,14 @@ def world(
         # powertools' loggers live as long as the process, each bound to the stream it was made with
         observer = Observer(service=f"test-{uuid.uuid4().hex}")
     projects = Projects(store, kept, clock, connect)
-    performer = Performer(store, projects, clock, lambda project, crm: observer.alarm(project.name, crm))
+    providers = Providers(store, kept, clock)
+    performer = Performer(store, projects, clock, lambda project, crm: observer.alarm(project.name, crm), providers.roster)
+    recordings = Recordings(projects, RecordingSources(kept, providers.mango, clock), clock, observer)
     service = Service(projects, performer, queue, clock, observer)
     retrier = Retrier(service, store, queue)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap, "service", lambda: service)
         patch.setattr(bootstrap, "retrier", lambda: retrier)
+        patch.setattr(bootstrap, "recordings", lambda: recordings)
         with redirect_stdout(log):
             yield World(clock, store, queue, kept, service, retrier, log)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from patchcord.service.claims import LEASE
 from patchcord.service.connect import reconnect
-from patchcord.service.perform import LEASE
 from patchcord.service.retry import PAUSES
 from patchcord.store.port import CallKey
 from sandbox.twins.base import Fault, ManualClock, serve

@@ -573,6 +573,30 @@ class StoreContract:
     def test_one_of_many_gets_the_lease(self, store: Store) -> None:
         assert sum(at_once(20, lambda number: store.lease("acme", "grant", f"{number}", NOON, LATER))) == 1
 
+    # --- what is kept for a while ---
+
+    def test_what_is_kept_is_there_until_its_time_is_over(self, store: Store) -> None:
+        assert store.kept("acme", "roster", NOON) is None
+        store.keep("acme", "roster", "ж" * 1000, LATER)
+        assert store.kept("acme", "roster", NOON) == "ж" * 1000
+        assert store.kept("acme", "roster", LATER - timedelta(milliseconds=1)) == "ж" * 1000
+        assert store.kept("acme", "roster", LATER) is None
+        assert store.kept("acme", "other", NOON) is None
+
+    def test_what_is_kept_later_replaces_what_was(self, store: Store) -> None:
+        store.keep("acme", "roster", "first", LATER + MINUTE)
+        store.keep("acme", "roster", "", LATER)
+        assert store.kept("acme", "roster", NOON) == ""
+        assert store.kept("acme", "roster", LATER) is None
+        store.keep("acme", "roster", "third", LATER + SECOND)
+        assert store.kept("acme", "roster", LATER) == "third"
+
+    def test_what_is_kept_is_no_lease(self, store: Store) -> None:
+        store.keep("acme", "grant", "body", LATER)
+        assert store.lease("acme", "grant", "a", NOON, LATER)
+        store.free("acme", "grant", "a")
+        assert store.kept("acme", "grant", NOON) == "body"
+
     # --- tenants ---
 
     @pytest.mark.parametrize("project", BAD_PROJECTS)
@@ -600,6 +624,8 @@ class StoreContract:
             lambda: store.unblock(project, "c"),
             lambda: store.lease(project, "n", "h", NOON, LATER),
             lambda: store.free(project, "n", "h"),
+            lambda: store.keep(project, "n", "b", LATER),
+            lambda: store.kept(project, "n", NOON),
         ]
         for door in doors:
             with pytest.raises(ValueError, match="not a project"):
@@ -617,6 +643,7 @@ class StoreContract:
             lambda: store.claim("acme", name, "w", NOON, LATER),
             lambda: store.take("acme", name, 1, 1, MINUTE, NOON),
             lambda: store.lease("acme", name, "h", NOON, LATER),
+            lambda: store.keep("acme", name, "b", LATER),
         ]
         for door in doors:
             with pytest.raises(ValueError, match=r"name of|surrogates"):
@@ -624,7 +651,14 @@ class StoreContract:
 
     @pytest.mark.parametrize(
         ("mine", "theirs", "name"),
-        [("a", "b", "x"), ("a", "a-b", "b#x"), ("a-b", "a", "#"), ("a", "b", "b#mango#x"), ("a", "b", "x#lease#x")],
+        [
+            ("a", "b", "x"),
+            ("a", "a-b", "b#x"),
+            ("a-b", "a", "#"),
+            ("a", "b", "b#mango#x"),
+            ("a", "b", "x#lease#x"),
+            ("a", "b", "x#kept#x"),
+        ],
     )
     def test_a_tenant_sees_and_touches_nothing_of_another(self, store: Store, mine: str, theirs: str, name: str) -> None:
         self.furnish(store, theirs, name)
@@ -648,6 +682,7 @@ class StoreContract:
         store.cool_down(project, name, LATER)
         store.block(project, name, project, NOON)
         store.lease(project, name, "h", NOON, LATER)
+        store.keep(project, name, project, LATER)
 
     def is_empty(self, store: Store, project: str, name: str) -> None:
         """Nothing of anything; claims and leases are free."""
@@ -668,6 +703,7 @@ class StoreContract:
         assert store.take(project, name, 3, 3, MINUTE, NOON) == Granted()
         assert store.lease(project, name, "mine", NOON, LATER)
         store.free(project, name, "mine")
+        assert store.kept(project, name, NOON) is None
 
     def look(self, store: Store, project: str, name: str) -> tuple[object, ...]:
         """Everything there is to see, without changing it."""
@@ -681,4 +717,5 @@ class StoreContract:
             store.claim(project, name, "somebody", NOON, LATER),
             store.take(project, name, 1, 3, MINUTE, NOON),
             store.lease(project, name, "somebody", NOON, LATER),
+            store.kept(project, name, NOON),
         )

@@ -23,6 +23,8 @@ agents = st.builds(Agent, **{field.name: st.none() | st.text() for field in fiel
 special: dict[str, Any] = {
     "at": times,
     "started_at": st.none() | times,
+    "ripe_at": st.none() | times,
+    "follows": st.none() | st.lists(st.text(), max_size=2).map(tuple),
     "parts": st.lists(st.builds(Participation, st.sampled_from(Part), agents, times), max_size=3).map(tuple),
 }
 events = st.builds(Event, **{field.name: special.get(field.name, ...) for field in fields(Event)})

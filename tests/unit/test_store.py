@@ -173,6 +173,8 @@ REQUESTS: Mapping[str, Callable[[Store], object]] = {
     "unblock": lambda store: store.unblock("acme", "pipedrive"),
     "lease": lambda store: store.lease("acme", "grant", "h", NOON, LATER),
     "free": lambda store: store.free("acme", "grant", "h"),
+    "keep": lambda store: store.keep("acme", "roster", "{}", LATER),
+    "kept": lambda store: store.kept("acme", "roster", NOON),
 }
 
 
@@ -355,6 +357,10 @@ class TestExpiry:
         world.store.lease("acme", "grant", "h", NOON, LATER)
         assert world.item(world.tables.connections, "acme#lease#grant")["expires"] == epoch(LATER + DAY)
 
+    def test_what_is_kept_expires(self, world: World) -> None:
+        world.store.keep("acme", "roster", "{}", LATER)
+        assert world.item(world.tables.connections, "acme#kept#roster")["expires"] == epoch(LATER + DAY)
+
     def test_the_periods_are_the_callers(self, world: World) -> None:
         retention = Retention(journal=DAY, clients=2 * DAY, connections=3 * DAY)
         store = DynamoStore(dynamodb(), world.tables, retention=retention, now=world.clock)
@@ -496,6 +502,14 @@ class SameStore(RuleBasedStateMachine):
     @rule(project=PROJECTS, name=NAMES, holder=WORKERS)
     def free(self, project: str, name: str, holder: str) -> None:
         self.same(lambda store: store.free(project, name, holder))
+
+    @rule(project=PROJECTS, name=NAMES, body=TEXTS, seconds=SECONDS)
+    def keep(self, project: str, name: str, body: str, seconds: int) -> None:
+        self.same(lambda store: store.keep(project, name, body, self.now + timedelta(seconds=seconds)))
+
+    @rule(project=PROJECTS, name=NAMES)
+    def kept(self, project: str, name: str) -> None:
+        self.same(lambda store: store.kept(project, name, self.now))
 
     def teardown(self) -> None:
         for project in ("acme", "a"):

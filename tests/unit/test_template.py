@@ -75,7 +75,7 @@ def statements(role: str) -> Iterator[Tree]:
     properties = resources("AWS::IAM::Role")[role]
     documents = [policy["PolicyDocument"] for policy in properties["Policies"]]
     managed = resources("AWS::IAM::ManagedPolicy")
-    documents += [managed[policy["Ref"]]["PolicyDocument"] for policy in properties["ManagedPolicyArns"]]
+    documents += [managed[policy["Ref"]]["PolicyDocument"] for policy in properties.get("ManagedPolicyArns", ())]
     for document in documents:
         yield from document["Statement"]
 
@@ -91,7 +91,10 @@ def rights(function: str) -> set[tuple[str, str]]:
 
 
 FUNCTIONS = sorted(functions())
-INTAKE = sorted(id for id in FUNCTIONS if routes(id))
+READING = ["Recording"]
+"""Functions that carry out no event."""
+PERFORMING = sorted(set(FUNCTIONS) - set(READING))
+INTAKE = sorted(id for id in PERFORMING if routes(id))
 TABLES = sorted(resources("AWS::DynamoDB::Table"))
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 
@@ -174,14 +177,29 @@ def test_intake_cannot_take_promises_away(function: str) -> None:
     assert {action for action, _ in rights(function) if action.startswith("sqs:")} == {"sqs:SendMessage"}
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_only_grants_are_written_to_the_parameter_store(function: str) -> None:
+def parameter(name: str) -> str:
+    """A parameter below any project, as `rights` shows it."""
     prefix = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
     variables = template()["Globals"]["Function"]["Environment"]["Variables"]
-    below = f"{prefix}{variables['PATCHCORD_PARAMETERS']['Fn::Sub']}"
+    return json.dumps({"Fn::Sub": f"{prefix}{variables['PATCHCORD_PARAMETERS']['Fn::Sub']}/{name}"})
+
+
+@pytest.mark.parametrize("function", PERFORMING)
+def test_only_grants_are_written_to_the_parameter_store(function: str) -> None:
     assert {(action, resource) for action, resource in rights(function) if action.startswith("ssm:")} == {
-        ("ssm:GetParameter", json.dumps({"Fn::Sub": f"{below}/*"})),
-        ("ssm:PutParameter", json.dumps({"Fn::Sub": f"{below}/*/grant*"})),
+        ("ssm:GetParameter", parameter("*")),
+        ("ssm:PutParameter", parameter("*/grant*")),
+    }
+
+
+def test_opening_a_recording_touches_neither_journal_nor_clients_nor_queues_nor_the_crms_secrets() -> None:
+    secrets = ("client_key", "mango_key", "mango_salt", "ringostat_api_key")
+    connections = json.dumps(arn("ConnectionsTable"))
+    assert {(action, resource) for action, resource in rights("Recording") if not action.startswith(("logs:", "xray:"))} == {
+        ("dynamodb:Query", json.dumps(arn("ProjectsTable"))),
+        ("dynamodb:GetItem", connections),
+        ("dynamodb:UpdateItem", connections),
+        *(("ssm:GetParameter", parameter(f"*/{name}")) for name in secrets),
     }
 
 
@@ -194,7 +212,7 @@ def test_only_grants_are_written_to_the_parameter_store(function: str) -> None:
         ("ConnectionsTable", {"GetItem", "UpdateItem", "DeleteItem"}),
     ],
 )
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", PERFORMING)
 def test_tables_are_used_as_the_store_does(function: str, table: str, actions: set[str]) -> None:
     more = {"BatchGetItem"} if (function, table) == ("Retry", "JournalTable") else set()
     allowed = {action for action, resource in rights(function) if resource == json.dumps(arn(table))}
@@ -209,6 +227,7 @@ def test_routes() -> None:
     expected = {"IncomingCall": "in/{moment}", "MissedCall": "missed", "OutgoingCall": "out/{moment}"}
     for function, tail in expected.items():
         assert routes(function) == {f"{method} {hooks}/{tail}" for method in ("GET", "POST")}
+    assert routes("Recording") == {f"{method} /v1/recordings/{{project}}/{{token}}" for method in ("GET", "HEAD")}
 
 
 def test_access_logs_do_not_hold_the_secret() -> None:
@@ -352,7 +371,7 @@ def test_payload_fits_its_function(path: Path) -> None:
     assert payload["routeKey"] in routes(function)
     method, template_path = payload["routeKey"].split(" ", 1)
     assert payload["requestContext"]["http"]["method"] == method
-    assert payload["rawPath"] == template_path.format_map(payload["pathParameters"])
+    assert payload["rawPath"] == template_path.replace("+}", "}").format_map(payload["pathParameters"])
 
 
 def test_every_function_has_a_payload() -> None:

@@ -58,12 +58,16 @@ _NAMES = frozenset(field.name for field in fields(Event))
 _WRITERS: Mapping[str, Callable[[Any], object]] = {
     "at": _time,
     "started_at": _time,
+    "ripe_at": _time,
+    "follows": list,
     "parts": _parts,
     **dict.fromkeys(("attribution", "form", "extra"), dict),
 }
 _READERS: Mapping[str, Callable[[Any], object]] = {
     "at": datetime.fromisoformat,
     "started_at": datetime.fromisoformat,
+    "ripe_at": datetime.fromisoformat,
+    "follows": tuple,
     "parts": _read_parts,
     "moment": Moment,
     "kind": EventKind,

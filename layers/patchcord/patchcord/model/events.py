@@ -82,6 +82,9 @@ class Event:
     `call` is the provider's id of the call, form or dialogue; `key` tells deliveries of the same call apart and is
     equal for repeated ones (D-07). `client` is E.164. Times are aware UTC. Whatever the provider did not say is None
     or empty. `extra` keeps what nobody understood.
+
+    Where a provider's events come in parallel (telephony.md 0, fact 6), `follows` holds the keys of those that must
+    have come before this one, None when that cannot be told, and `ripe_at` is when it is acted upon even without them.
     """
 
     provider: str
@@ -110,6 +113,8 @@ class Event:
     person_email: str | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
+    follows: tuple[str, ...] | None = None
+    ripe_at: datetime | None = None
 
 
 ATTRIBUTION = (

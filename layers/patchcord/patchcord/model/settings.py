@@ -261,8 +261,15 @@ class Hidden:
 
 @dataclass(frozen=True)
 class RecordingRules:
+    """O-59. `own_links`: Ringostat's recordings too are linked through us (MANGO's always are, telephony.md 0, fact 9);
+    `link_days` is how long such a link works; `base_url` the address of our API if it has a domain of its own.
+    """
+
     __pydantic_config__ = STRICT
     share: Literal["link", "none"] = "link"
+    own_links: bool = False
+    link_days: int = 365
+    base_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -368,13 +375,17 @@ class Connection:
 
 @dataclass(frozen=True)
 class Telephony:
-    """How the provider's events are read. `secrets` are SHA-256 hashes of the secrets in the webhook address."""
+    """How the provider's events are read. `secrets` are SHA-256 hashes of the secrets in the webhook address; `senders`
+    the addresses or networks that events may come from, any if empty. `base_url` is where the provider's own interface
+    is, if it is not at its usual address."""
 
     __pydantic_config__ = STRICT
     provider: Literal["ringostat", "mango"] = "ringostat"
     key_map: dict[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
     keep_direct: bool = False
+    base_url: str | None = None
 
 
 @dataclass(frozen=True)

@@ -73,31 +73,33 @@ def fold(events: Iterable[Event]) -> Timeline:
     outcome = outcome_event.outcome if outcome_event else Outcome.ANSWERED if handlers else None
     recorded = _last(ordered, "recording")
     moments = {event.moment for event in ordered}
+    if Moment.END not in moments:
+        moments.discard(Moment.RECORDING)  # a recording may be told of while the call goes on
     told = _told(ordered)
     recording_late = recorded is not None and (
         recorded.moment is Moment.RECORDING or any(event.recording is None for event in ends if event.outcome is not None)
     )
-    if recording_late:
+    if recording_late and ends:
         moments.add(Moment.RECORDING)
     return Timeline(
         kind=last.kind,
         provider=last.provider,
         call=last.call,
         moments=frozenset(moments),
-        rank=max(RANK[moment] for moment in moments),
+        rank=max((RANK[moment] for moment in moments), default=0),
         call_type=told.get("call_type"),
         client=told.get("client"),
         hidden=any(event.client_hidden for event in ordered) and all(event.client is None for event in ordered),
         line=told.get("line"),
         outcome=outcome,
-        missed_in=outcome_event.missed_in if outcome_event else None,
+        missed_in=_miss_place(ordered) if outcome is Outcome.MISSED else None,
         voicemail=outcome is Outcome.MISSED and any(event.voicemail for event in ends),
         status=outcome_event.status if outcome_event else None,
         handlers=handlers if outcome is not Outcome.MISSED else (),
         offered_to=_in_order(parts.get(Part.OFFERED, ())),
         caller=_latest(parts.get(Part.CALLER, ())),
         dispatching=_latest(parts.get(Part.DISPATCHING, ())),
-        started_at=min((event.started_at for event in ordered if event.started_at), default=ordered[0].at),
+        started_at=min((event.started_at for event in ordered if event.started_at), default=min(event.at for event in ordered)),
         ended_at=_ended_at(outcome_event) if outcome_event else last.at,
         wait_seconds=told.get("wait_seconds"),
         talk_seconds=outcome_event.talk_seconds if outcome_event else None,
@@ -120,6 +122,12 @@ def _decisive(ends: list[Event]) -> Event | None:
     told = [event for event in ends if event.outcome is not None]
     answered = [event for event in told if event.outcome is Outcome.ANSWERED]
     return answered[-1] if answered else told[-1] if told else None
+
+
+def _miss_place(ordered: list[Event]) -> MissPlace | None:
+    """Where a call got lost: a group if it was ever distributed to one (S4-41, telephony.md 6), else where its end says."""
+    told = [event.missed_in for event in ordered if event.missed_in is not None]
+    return MissPlace.GROUP if MissPlace.GROUP in told else told[-1] if told else None
 
 
 Taken = tuple[datetime, int, Moment, Agent]
@@ -194,3 +202,26 @@ def _merged(events: list[Event], name: str) -> dict[str, str]:
     for event in events:
         merged.update(getattr(event, name))
     return merged
+
+
+def ripe(events: Iterable[Event], now: datetime) -> tuple[Event, ...]:
+    """The events that may be acted upon: their time has come, or all that must have come before them is there."""
+    by_key = {event.key: event for event in events}
+    return tuple(event for event in by_key.values() if is_ripe(event, now) or _has_its_past(event, by_key))
+
+
+def is_ripe(event: Event, now: datetime) -> bool:
+    """Whether nothing more is waited for, whatever else has come."""
+    return event.ripe_at is None or event.ripe_at <= now
+
+
+def _has_its_past(event: Event, by_key: Mapping[str, Event]) -> bool:
+    """Whether every event that this one follows is there, and theirs as well."""
+    waiting, seen = [event], {event.key}
+    while waiting:
+        follows = waiting.pop().follows
+        if follows is None or not by_key.keys() >= set(follows):
+            return False
+        waiting += [by_key[key] for key in follows if key not in seen]
+        seen.update(follows)
+    return True

@@ -6,10 +6,12 @@ An unknown fact (None) is not held against anybody; the connection check brings 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import ip_network
 from zoneinfo import available_timezones
 
 from phonenumbers import SUPPORTED_REGIONS
@@ -53,6 +55,10 @@ OUT_ROWS = frozenset(name for name in RowName if name.value.startswith("out_"))
 UNKNOWN_ROWS = frozenset({RowName.IN_ANSWERED_UNKNOWN, RowName.OUT_UNKNOWN})
 OTHER_ROWS = frozenset({RowName.IN_ANSWERED_BY_OTHER, RowName.OUT_ANSWERED_BY_OTHER})
 ADMIN_ROLES = frozenset({"admin", "administrator", "owner"})
+
+LONGEST_LINK_DAYS = 3650
+HTTPS_ADDRESS = re.compile(r"https://(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::\d{1,5})?(?:/[A-Za-z0-9._~-]+)*/?")
+"""An address to which paths can be added: without credentials, query or fragment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,6 +443,24 @@ def numbers(settings: Settings, facts: Facts) -> Findings:
                 yield Finding("NUMBER_NOT_READABLE", f"{place}.{index}", "is no possible phone number")
 
 
+def senders(settings: Settings, facts: Facts) -> Findings:
+    """A list of senders that cannot be read would let nobody in."""
+    for index, sender in enumerate(settings.telephony.senders):
+        try:
+            ip_network(sender)
+        except ValueError:
+            yield Finding("ADDRESS_NOT_POSSIBLE", f"telephony.senders.{index}", "must be such as 81.88.80.132 or 81.88.82.0/24")
+
+
+def recordings(settings: Settings, facts: Facts) -> Findings:
+    """O-59: our links to recordings must work, for a while, from wherever the CRM is read."""
+    if not 1 <= settings.recording.link_days <= LONGEST_LINK_DAYS:
+        yield Finding("LINK_DAYS_NOT_POSSIBLE", "recording.link_days", f"must be 1 to {LONGEST_LINK_DAYS}")
+    base = settings.recording.base_url
+    if base is not None and not HTTPS_ADDRESS.fullmatch(base):
+        yield Finding("ADDRESS_NOT_POSSIBLE", "recording.base_url", "must be an address such as https://calls.acme.example")
+
+
 CONSTRAINTS: tuple[Callable[[Settings, Facts], Findings], ...] = (
     lead_needs_company,
     lead_and_deal,
@@ -467,4 +491,6 @@ CONSTRAINTS: tuple[Callable[[Settings, Facts], Findings], ...] = (
     api_methods,
     webhooks,
     numbers,
+    senders,
+    recordings,
 )

@@ -16,7 +16,7 @@ from patchcord.model.timeline import Timeline
 from patchcord.scenarios.matches import Match, match, open_record
 from patchcord.scenarios.people import People
 from patchcord.scenarios.plan import Plan, rules_of
-from patchcord.scenarios.screen import screen
+from patchcord.scenarios.screen import WAIT, is_client_told, screen
 
 
 def decide(timeline: Timeline, client: Client, settings: Settings) -> Decision:
@@ -37,6 +37,8 @@ def _whole(timeline: Timeline, client: Client, settings: Settings) -> Decision:
         return _form(timeline, client, settings)
     if timeline.kind is EventKind.MESSENGER:
         return _messenger(timeline, client, settings)
+    if not is_client_told(timeline):
+        return WAIT
     if timeline.hidden:
         return _hidden(timeline, client, settings)
     if timeline.call_type is CallType.OUT:

@@ -224,9 +224,9 @@ class Plan:
         last = handlers[-1][1].key
         if last == self.new_owner:
             return
-        for place, target in self.places.items():
+        for target in self.places.values():
             if isinstance(target, Made):
-                self._update(f"owner:{place}", target, "owner", ("S4-36", "D-26"), owner=last)
+                self._update(f"owner:{target.key}", target, "owner", ("S4-36", "D-26"), owner=last)
 
     def add_form(self, target: Target) -> None:
         """Add a form's information to the open record (S0-27)."""

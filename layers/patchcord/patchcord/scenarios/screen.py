@@ -70,10 +70,17 @@ def _messenger_reason(timeline: Timeline, settings: Settings) -> Screened | None
     return None
 
 
+def is_client_told(timeline: Timeline) -> bool:
+    """Whether it is known by now who the client of a call is, be it somebody who hides his number."""
+    return timeline.client is not None or timeline.hidden or timeline.reached(Moment.END)
+
+
 def nothing_due(timeline: Timeline, settings: Settings) -> Decision | None:
     """The decision when no row of the project acts on what is known so far: it needs no work and no look-up. None otherwise."""
     if timeline.kind is not EventKind.CALL:
         return None
+    if not is_client_told(timeline):
+        return WAIT
     if timeline.reached(Moment.END):
         return _unanswered(timeline, settings)
     if timeline.call_type is CallType.OUT:

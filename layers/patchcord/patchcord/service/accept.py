@@ -1,7 +1,8 @@
 """The door: a webhook is authenticated, read, stored and promised, and then worked on (design 2).
 
 Answers: 200 with what was done; 202 when the promise will finish it; 404 for an unknown project or a wrong secret, without
-a hint which; 400 as problem+json that names each field. Nothing is stored before the sender is known.
+a hint which; 403 for a wrong signature or a foreign sender; 400 as problem+json that names each field. Nothing is stored
+before the sender is known.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from http import HTTPStatus
 from importlib import import_module
 from typing import Any, cast
@@ -19,11 +21,12 @@ from typing import Any, cast
 from patchcord.model.codec import dump
 from patchcord.model.events import Event
 from patchcord.service.clock import Clock, Deadline
+from patchcord.service.links import Recording, recording_address, recording_token
 from patchcord.service.observe import Observer
 from patchcord.service.perform import Performer, Report, Status
 from patchcord.service.projects import IncompleteProject, Project, Projects
 from patchcord.store.port import Queue
-from patchcord.telephony.port import BadInput, HttpRequest, Problem, Reading, Telephony
+from patchcord.telephony.port import BadInput, HttpRequest, NotAuthentic, Problem, Reading, Telephony
 
 PROMISE_DELAY = timedelta(seconds=90)
 """When the promise looks after an event: longer than any function may run, so that it finds either a result or a crash."""
@@ -63,23 +66,66 @@ def webhook(service: Service, payload: Payload, provider: str, hint: str, deadli
         service.observer.count("Refused")
         return problem(HTTPStatus.NOT_FOUND, "There is nothing here.")
     try:
-        event = read(provider, request_of(payload, service.clock), hint, project)
+        event = _authentic_event(service, project, request_of(payload, service.clock), provider, hint)
+        event = event and linked(event, project, base_of(payload))
+    except NotAuthentic as foreign:
+        service.observer.count("Refused")
+        service.observer.logger.warning("webhook refused", project=project.name, reason=foreign.reason)
+        if foreign.known:
+            return problem(HTTPStatus.FORBIDDEN, "The webhook is not signed by the project's account.")
+        return problem(HTTPStatus.NOT_FOUND, "There is nothing here.")
     except BadInput as bad:
         service.observer.count("BadInput")
         service.observer.logger.warning(
             "webhook not readable", project=project.name, fields=[item.field for item in bad.problems]
         )
         return problem(HTTPStatus.BAD_REQUEST, "The webhook could not be read.", bad.problems)
+    if event is None:
+        return _response(HTTPStatus.OK, "application/json", {"status": "acknowledged"})
     return take(service, project, event, deadline)
 
 
-def read(provider: str, request: HttpRequest, hint: str, project: Project) -> Event:
-    """The event in a request, by the provider's own module."""
+def _authentic_event(service: Service, project: Project, request: HttpRequest, provider: str, hint: str) -> Event | None:
+    """The event of a request that the project's provider has sent. Raises NotAuthentic, BadInput."""
+    if not project.may_send(request.sender):
+        raise NotAuthentic("the sender's address is not on the project's list")
+    provider_of(provider).verify(request, hint, lambda name: service.projects.secret(project.name, name))
+    return read(provider, request, hint, project)
+
+
+def provider_of(name: str) -> Telephony:
+    """The provider's own module."""
+    return cast(Telephony, import_module(f"patchcord.telephony.{name}"))
+
+
+def read(provider: str, request: HttpRequest, hint: str, project: Project) -> Event | None:
+    """The event in a request, by the provider's own module; None when nothing is to be kept."""
     settings = project.settings
-    telephony = cast(Telephony, import_module(f"patchcord.telephony.{provider}"))
     rules = settings.telephony
     reading = Reading(settings.phone.default_region, settings.timezone, rules.key_map, rules.keep_direct)
-    return telephony.read(request, hint, reading)
+    return provider_of(provider).read(request, hint, reading)
+
+
+def linked(event: Event, project: Project, base: str) -> Event:
+    """The event with our own link to its recording where the provider told an id, or the project wants it (O-59).
+
+    The link works until the end of a day, so that it is the same whichever event of the call tells of the recording.
+    """
+    rules, told = project.settings.recording, event.recording
+    is_address = told is not None and told.startswith(("https://", "http://"))
+    if told is None or (is_address and not rules.own_links):
+        return event
+    what = Recording(event.provider, event.call, "" if is_address else told, f"{event.at:%Y-%m-%d}")
+    until = datetime.combine(event.at.date() + timedelta(days=rules.link_days + 1), time(), UTC)
+    token = recording_token(project.client_secret, what, until)
+    return replace(event, recording=recording_address(rules.base_url or base, project.name, token))
+
+
+def base_of(payload: Payload) -> str:
+    """The address of our API, as the webhook has reached it."""
+    headers = {name.lower(): value for name, value in (payload.get("headers") or {}).items()}
+    scheme = "http" if headers.get("x-forwarded-proto") == "http" else "https"
+    return f"{scheme}://{payload.get('requestContext', {}).get('domainName', '')}"
 
 
 def take(service: Service, project: Project, event: Event, deadline: Deadline) -> Response:
@@ -87,9 +133,10 @@ def take(service: Service, project: Project, event: Event, deadline: Deadline) -
     promise_body = promise_text(project.name, event.provider, event.call, event.key)
     promised = False
 
-    def promise() -> None:
+    def promise(ripe_in: timedelta | None) -> None:
         nonlocal promised
-        service.queue.promise(promise_body, PROMISE_DELAY)
+        # an event that waits for others is looked at as soon as it need not wait any more
+        service.queue.promise(promise_body, PROMISE_DELAY if ripe_in is None else _whole_seconds(ripe_in))
         promised = True
 
     begun = service.clock.now()
@@ -113,6 +160,11 @@ def take(service: Service, project: Project, event: Event, deadline: Deadline) -
     return answer(event.call, event.key, report)
 
 
+def _whole_seconds(pause: timedelta) -> timedelta:
+    """SQS delays by whole seconds; earlier than asked for would be in vain."""
+    return timedelta(seconds=max(1, math.ceil(pause.total_seconds())))
+
+
 def promise_text(project: str, provider: str, call: str, event: str) -> str:
     """The message that brings an event back."""
     return json.dumps({"project": project, "provider": provider, "call": call, "event": event})
@@ -132,13 +184,15 @@ def request_of(payload: Payload, clock: Clock) -> HttpRequest:
         raise BadInput((Problem("body", "base64", "something else"),)) from None
     if len(body) > LARGEST_BODY:
         raise BadInput((Problem("body", f"at most {LARGEST_BODY} bytes", "more"),))
+    http = payload.get("requestContext", {}).get("http", {})
     return HttpRequest(
-        method=payload.get("requestContext", {}).get("http", {}).get("method", "POST"),
+        method=http.get("method", "POST"),
         received_at=clock.now(),
         query=payload.get("queryStringParameters") or {},
         headers={name.lower(): value for name, value in (payload.get("headers") or {}).items()},
         body=body,
         path=payload.get("pathParameters") or {},
+        sender=http.get("sourceIp", ""),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
@@ -14,10 +15,16 @@ from patchcord.service.clock import SystemClock
 from patchcord.service.observe import Observer
 from patchcord.service.perform import Performer
 from patchcord.service.projects import Projects
+from patchcord.service.recordings import Recordings
 from patchcord.service.retry import Retrier
 from patchcord.store.dynamo import DynamoStore, Tables
 from patchcord.store.secrets import ParameterSecrets
 from patchcord.store.sqs import SqsQueue
+
+if TYPE_CHECKING:
+    from patchcord.model.roster import Roster
+    from patchcord.service.projects import Project
+    from patchcord.service.provider import Providers
 
 AWS = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 """Every AWS call ends well before a function does. Where AWS is, boto3 takes from AWS_ENDPOINT_URL (the local stand)."""
@@ -51,14 +58,37 @@ def observer() -> Observer:
 
 
 @cache
+def providers() -> Providers:
+    """The way out to telephony providers; imported only by those who go it."""
+    from patchcord.service.provider import Providers
+
+    return Providers(store(), secrets(), SystemClock())
+
+
+def roster_of(project: Project) -> Roster | None:
+    """Who is behind the short numbers of a project's telephony."""
+    return providers().roster(project)
+
+
+@cache
 def service() -> Service:
     """The service of this container."""
     clock = SystemClock()
     projects = Projects(store(), secrets(), clock, open_crm)
-    performer = Performer(store(), projects, clock, lambda project, crm: observer().alarm(project.name, crm))
+    performer = Performer(store(), projects, clock, lambda project, crm: observer().alarm(project.name, crm), roster_of)
     return Service(projects, performer, queue(), clock, observer())
 
 
 @cache
 def retrier() -> Retrier:
     return Retrier(service(), store(), queue())
+
+
+@cache
+def recordings() -> Recordings:
+    """What opening recordings needs; it has no use for the queue and for carrying out."""
+    from patchcord.service.recording_sources import RecordingSources
+
+    clock = SystemClock()
+    projects = Projects(store(), secrets(), clock, open_crm)
+    return Recordings(projects, RecordingSources(secrets(), providers().mango, clock), clock, observer())

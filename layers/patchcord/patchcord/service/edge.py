@@ -8,6 +8,7 @@ from typing import Any
 from patchcord.service import accept
 from patchcord.service.accept import Payload, Response, Service
 from patchcord.service.clock import Deadline
+from patchcord.service.recordings import Recordings, answer
 from patchcord.service.retry import Retrier
 
 MARGIN = 1.0
@@ -25,6 +26,14 @@ def webhook(service: Service, payload: Payload, context: Any, provider: str, hin
         return accept.webhook(service, payload, provider, hint, deadline_of(context))
     finally:
         service.observer.flush()
+
+
+def recording(recordings: Recordings, payload: Payload) -> Response:
+    """One opened link to a recording, from payload to answer."""
+    try:
+        return answer(recordings, payload)
+    finally:
+        recordings.observer.flush()
 
 
 def retry(service: Service, retrier: Retrier, event: Mapping[str, Any], context: Any) -> dict[str, Any]:

@@ -26,8 +26,8 @@ class EffectState:
     """One effect in the journal.
 
     `what` says it in words for people, `id` is the vendor's id of what was written, `kind` the record kind if it is a
-    record. `since` is the time of the first intent. `recording` says whether the link was written with it. `words` are
-    the vendor's, when it refused.
+    record, `owner` the employee it was made for. `since` is the time of the first intent. `recording` says whether the link
+    was written with it. `words` are the vendor's, when it refused.
     """
 
     state: State
@@ -38,6 +38,7 @@ class EffectState:
     kind: RecordKind | None = None
     recording: bool = False
     words: str = ""
+    owner: str | None = None
 
     @property
     def ref(self) -> Ref | None:
@@ -55,6 +56,7 @@ class EffectState:
                 "kind": self.kind.value if self.kind else None,
                 "recording": self.recording,
                 "words": self.words,
+                "owner": self.owner,
             }
         )
 
@@ -71,6 +73,7 @@ def effect_state(text: str) -> EffectState:
         kind=RecordKind(tree["kind"]) if tree.get("kind") else None,
         recording=tree.get("recording", False),
         words=tree.get("words", ""),
+        owner=tree.get("owner"),
     )
 
 

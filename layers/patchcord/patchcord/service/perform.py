@@ -6,7 +6,6 @@ client, an intent before and a result after each CRM write, and a look into the 
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,27 +14,24 @@ from enum import StrEnum
 from patchcord.crm.errors import CrmError, Gone, Transient, Unauthorised
 from patchcord.crm.port import Crm, Search
 from patchcord.model.codec import load
-from patchcord.model.effects import CreateRecord, Decision, Effect, TaskKind
-from patchcord.model.events import Event
+from patchcord.model.effects import CreateRecord, Decision, Effect, Made, TaskKind, UpdateRecord
+from patchcord.model.events import RANK, Event, Moment
 from patchcord.model.phone import in_notation_of, read_phone
 from patchcord.model.records import Client, Record
+from patchcord.model.roster import Roster, needs_roster, with_roster
 from patchcord.model.settings import Settings
-from patchcord.model.timeline import Timeline, fold
+from patchcord.model.timeline import Timeline, fold, is_ripe, ripe
 from patchcord.scenarios.decide import decide
+from patchcord.scenarios.owners import with_right_owners
 from patchcord.scenarios.screen import nothing_due, screen
-from patchcord.service.clients import Index, before_call, client_key, index_of, merged
+from patchcord.service.claims import LEASE, Claims, call_name, unresolved
+from patchcord.service.clients import Index, before_call, index_of, merged
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.gate import Gate, NotNow, Shut
 from patchcord.service.journal import EffectState, Snapshot, State, decision_text, effect_state, snapshot
 from patchcord.service.projects import Project, Projects
 from patchcord.service.writing import Writer, in_words
 from patchcord.store.port import CallKey, Changes, Claim, ClaimLost, Entry, Held, Store
-
-LEASE = timedelta(seconds=60)
-"""Longer than any function may run, so that a claim never ends while its worker still writes."""
-
-PATIENCE = 2.0
-"""Seconds that an event waits inline for another worker of the same client."""
 
 MOST_UNRESOLVED = 4
 """How many other calls of a client are finished first before this one leaves itself to its promise."""
@@ -70,7 +66,10 @@ class Report:
     retry_after: timedelta | None = None
 
 
-Promise = Callable[[], None]
+Promise = Callable[[timedelta | None], None]
+"""Schedules the retry: after the given pause, or after the usual one."""
+Rosters = Callable[[Project], Roster | None]
+"""Who is behind the short numbers of a project's telephony; None when it has no such list, or cannot be asked."""
 Alarm = Callable[[Project, str], None]
 Bury = Callable[[str], None]
 
@@ -90,6 +89,7 @@ class _Work:
     gate: Gate
     states: dict[str, EffectState]
     index: Index
+    unripe: tuple[Event, ...]
     failed_before: frozenset[str]
     looked: bool = False
 
@@ -101,8 +101,12 @@ class _Work:
 class Performer:
     """Carries out events. Stateless but for its connections: any number of them work side by side."""
 
-    def __init__(self, store: Store, projects: Projects, clock: Clock, alarm: Alarm) -> None:
+    def __init__(
+        self, store: Store, projects: Projects, clock: Clock, alarm: Alarm, rosters: Rosters = lambda project: None
+    ) -> None:
         self._store, self._projects, self._clock, self._alarm = store, projects, clock, alarm
+        self._rosters = rosters
+        self._claims = Claims(store, clock)
 
     def take(self, project: Project, event: Event, body: str, promise: Promise, bury: Bury, deadline: Deadline) -> Report:
         """Store an event, promise it, and carry it out as far as possible now.
@@ -116,14 +120,19 @@ class Performer:
             return self._keep(key, event, body, Decision("ignored", reason=screened[0], rules=screened[1]))
         nothing = nothing_due(timeline, project.settings)
         if nothing is not None:
-            return self._keep(key, event, body, nothing)
+            return self._keep_or_mend(project, key, event, body, nothing, promise, bury, deadline)
+        if event.follows is None and not is_ripe(event, self._clock.now()):
+            return self._hold(key, event, body, promise)
         # the claim comes before the journal is read: what it says is then up to date for as long as the claim holds
-        claim = self._claim(project, event.client, key) if event.client else None
+        claim = self._claims.take(project, event.client, key) if event.client else None
         entry = self._store.accept(key, event.key, body, self._clock.now(), settled=False)
         if event.key in entry.settled:
-            self._give_back(claim, key)
+            self._claims.give_back(claim, key)
             return Report(Status.DUPLICATE, reason="repeated_delivery", effects=_states(entry))
-        promise()
+        promise(None)
+        if _identity(entry) != event.client:  # the other events of the call name somebody else
+            self._claims.give_back(claim, key)
+            claim = None
         return self._proceed(project, entry, claim, deadline, bury)
 
     def resume(self, project: Project, key: CallKey, bury: Bury, deadline: Deadline, *, again: bool = False) -> Report:
@@ -138,14 +147,18 @@ class Performer:
     ) -> Report:
         """Work on a call under its client's claim, after whatever must be finished first for that client."""
         key = entry.key
-        identity = fold(_events(entry)).client or f"{key.provider}:{key.call}"
         for _ in range(MOST_UNRESOLVED):
             if not isinstance(claim, Claim):
-                claim = self._await_claim(project, identity, key, deadline)
+                identity = _identity(entry)
+                claim = self._claims.wait(project, identity, key, deadline)
                 if claim is None:
                     return Report(Status.WAITING, reason="client_busy", retry_after=timedelta(seconds=5))
                 entry = self._store.entry(key) or entry
-            other = _unresolved(claim, key)
+                if _identity(entry) != identity:  # meanwhile it was heard who the client is
+                    self._claims.give_back(claim, key)
+                    claim = None
+                    continue
+            other = unresolved(claim, key)
             if other is None:
                 return self._run(project, entry, claim, deadline, bury, again=again)
             report = self._resolve(project, other, claim, deadline, bury)
@@ -166,44 +179,49 @@ class Performer:
             return Report(Status.DONE)
         return self._run(project, entry, claim, deadline, bury)
 
+    def _hold(self, key: CallKey, event: Event, body: str, promise: Promise) -> Report:
+        """Store an event that is acted upon later, when those that came about before it have arrived too."""
+        entry = self._store.accept(key, event.key, body, self._clock.now(), settled=False)
+        if event.key in entry.settled:
+            return Report(Status.DUPLICATE, reason="repeated_delivery", effects=_states(entry))
+        promise(_until_ripe([event], self._clock.now()))
+        return Report(Status.WAITING, reason="events_may_follow")
+
+    def _keep_or_mend(
+        self,
+        project: Project,
+        key: CallKey,
+        event: Event,
+        body: str,
+        nothing: Decision,
+        promise: Promise,
+        bury: Bury,
+        deadline: Deadline,
+    ) -> Report:
+        """Store an event that asks for no work by itself. What comes after the end of its call may still change what
+        was made of it: whom it rang at, where it was missed."""
+        entry = self._store.accept(key, event.key, body, self._clock.now(), settled=True)
+        if not entry.fresh:
+            return Report(Status.DUPLICATE, reason="repeated_delivery")
+        if event.moment is not Moment.END and _has_ended(entry, self._clock.now()):
+            promise(None)
+            return self._proceed(project, entry, None, deadline, bury)
+        return self._kept(key, nothing)
+
     def _keep(self, key: CallKey, event: Event, body: str, decision: Decision) -> Report:
         """Store an event that asks for no work, with the reason if there is one to be told."""
         entry = self._store.accept(key, event.key, body, self._clock.now(), settled=True)
         if not entry.fresh:
             return Report(Status.DUPLICATE, reason="repeated_delivery")
+        return self._kept(key, decision)
+
+    def _kept(self, key: CallKey, decision: Decision) -> Report:
         if decision.situation:
             self._store.note(key, Changes(decision=decision_text(decision)))
         status = Status.IGNORED if decision.situation == "ignored" else Status.DONE
         return Report(status, decision.situation, decision.reason, decision.rules)
 
-    # --- claims ---
-
-    def _claim(self, project: Project, identity: str, key: CallKey) -> Claim | Held:
-        """The client's claim. One whose worker died is taken over in the name of that worker's call, so that the call is
-        known as unfinished to whoever comes next, even if this worker dies as well."""
-        now = self._clock.now()
-        client = client_key(project.client_secret, identity)
-        answer = self._store.claim(project.name, client, worker_name(call_name(key)), now, now + LEASE)
-        if isinstance(answer, Held) and answer.worker and answer.until <= now:
-            heir = worker_name(call_of(answer.worker))
-            answer = self._store.claim(project.name, client, heir, now, now + LEASE, over=answer.worker)
-        return answer
-
-    def _await_claim(self, project: Project, identity: str, key: CallKey, deadline: Deadline) -> Claim | None:
-        pause, waited = 0.1, 0.0
-        while True:
-            claim = self._claim(project, identity, key)
-            if isinstance(claim, Claim):
-                return claim
-            if waited >= PATIENCE or not deadline.allows(2 * pause):
-                return None
-            self._clock.sleep(pause)
-            waited, pause = waited + pause, pause * 2
-
-    def _give_back(self, claim: Claim | Held | None, key: CallKey) -> None:
-        """Release a claim of this call's own; one that was taken over stays, and names the call that must be finished."""
-        if isinstance(claim, Claim) and call_of(claim.worker) == call_name(key):
-            self._store.release(claim)
+    # --- one run ---
 
     def _let_go(self, work: _Work) -> None:
         """Give the claim back before anything was written in this run; an older doubt about the call is kept."""
@@ -213,16 +231,20 @@ class Performer:
         else:
             self._store.release(work.claim)
 
-    # --- one run ---
-
     def _run(
         self, project: Project, entry: Entry, claim: Claim, deadline: Deadline, bury: Bury, *, again: bool = False
     ) -> Report:
-        timeline = fold(_events(entry))
+        events = _events(entry)
+        due = ripe(events, self._clock.now())
+        unripe = tuple(event for event in events if event not in due)
+        if not due:
+            self._store.release(claim)
+            return self._more_to_come(unripe)
+        timeline = self._told_apart(project, fold(due))
         screened = screen(timeline, project.settings)
         if screened is not None:
             decision = Decision("ignored", reason=screened[0], rules=screened[1])
-            return self._settle_without_crm(entry, claim, decision)
+            return self._settle_without_crm(entry, claim, decision, unripe)
         crm = self._projects.crm(project)
         states = _states(entry)
         work = _Work(
@@ -237,14 +259,29 @@ class Performer:
             gate=Gate(self._store, project.name, crm, self._clock),
             states=states,
             index=index_of(claim.index),
+            unripe=unripe,
             failed_before=frozenset(key for key, state in states.items() if state.state is State.FAILED),
         )
         return self._guarded(work)
 
-    def _settle_without_crm(self, entry: Entry, claim: Claim, decision: Decision) -> Report:
-        changes = Changes(settled=frozenset(entry.events), decision=decision_text(decision))
+    def _told_apart(self, project: Project, timeline: Timeline) -> Timeline:
+        """The call with groups told from employees; the provider is asked only about short numbers nobody knows."""
+        if not needs_roster(timeline, project.settings.directory):
+            return timeline
+        roster = self._rosters(project)
+        return timeline if roster is None else with_roster(timeline, roster)
+
+    def _settle_without_crm(self, entry: Entry, claim: Claim, decision: Decision, unripe: Sequence[Event]) -> Report:
+        changes = Changes(settled=_all_but(entry, unripe), decision=decision_text(decision))
         self._store.finish(entry.key, claim, changes, claim.index)
+        if unripe:
+            return self._more_to_come(unripe)
         return Report(Status.IGNORED, decision.situation, decision.reason, decision.rules)
+
+    def _more_to_come(self, unripe: Sequence[Event], report: Report | None = None) -> Report:
+        """What could be done is done; the promise looks after the events that wait for others."""
+        pause = _until_ripe(unripe, self._clock.now())
+        return replace(report or Report(Status.WAITING), status=Status.WAITING, reason="events_may_follow", retry_after=pause)
 
     def _guarded(self, work: _Work) -> Report:
         """Run, and turn what stands in the way into a report; the claim is given back in every case."""
@@ -293,7 +330,7 @@ class Performer:
 
     def _decide_and_write(self, work: _Work, writer: Writer, seen: Snapshot) -> Report:
         writer.fresh = work.looked
-        decision = decide(work.timeline, seen.client, work.settings)
+        decision = with_right_owners(decide(work.timeline, seen.client, work.settings), work.timeline, _owners(work.states))
         pending = [effect for effect in decision.effects if self._is_pending(work, effect)]
         records = [effect for effect in pending if isinstance(effect, CreateRecord)]
         others = [effect for effect in pending if not isinstance(effect, CreateRecord)]
@@ -318,6 +355,10 @@ class Performer:
 
     def _is_pending(self, work: _Work, effect: Effect) -> bool:
         state = work.states.get(effect.key)
+        if isinstance(effect, UpdateRecord) and effect.about == "owner" and isinstance(effect.target, Made):
+            made = work.states.get(effect.target.key)
+            if state is not None and state.state is State.DONE and made is not None:
+                return made.owner != effect.owner  # it may change again, with what is heard of the call later
         return state is None or state.state is State.INTENDED or (work.again and state.state is State.FAILED)
 
     # --- the client ---
@@ -393,7 +434,8 @@ class Performer:
         now = self._clock.now()
         for effect in effects:
             since = writer.states[effect.key].since if effect.key in writer.doubtful else now
-            writer.states[effect.key] = EffectState(State.INTENDED, in_words(effect), since, effect.rules)
+            owner = writer.states[effect.key].owner if effect.key in writer.doubtful else _owner(effect)
+            writer.states[effect.key] = EffectState(State.INTENDED, in_words(effect), since, effect.rules, owner=owner)
         changes = Changes(effects=_texts(writer.states), client=seen.dump())
         work.claim = self._store.begin(work.entry.key, work.claim, changes, now + LEASE)
 
@@ -415,13 +457,14 @@ class Performer:
             work.bury("; ".join(f"{state.what}: {state.words}" for state in news))
         changes = Changes(
             effects=_texts(writer.states),
-            settled=frozenset(work.entry.events),
+            settled=_all_but(work.entry, work.unripe),
             client=seen.dump(),
             decision=decision_text(decision),
         )
         self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer).dump())
         status = Status.FAILED if failed else Status.IGNORED if decision.situation == "ignored" else Status.DONE
-        return Report(status, decision.situation, decision.reason, decision.rules, dict(writer.states))
+        report = Report(status, decision.situation, decision.reason, decision.rules, dict(writer.states))
+        return self._more_to_come(work.unripe, report) if work.unripe else report
 
     def _new_index(self, work: _Work, writer: Writer) -> Index:
         index = work.index.with_made(writer.made, work.entry.key.call, self._clock.now())
@@ -433,27 +476,32 @@ class Performer:
         )
 
 
-def worker_name(call: str) -> str:
-    """Unlike any other, and telling which call it works on."""
-    return f"{uuid.uuid4().hex} {call}"
+def _identity(entry: Entry) -> str:
+    """What is claimed for a call: its client, or the call itself while nobody has told who that is."""
+    return fold(_events(entry)).client or f"{entry.key.provider}:{entry.key.call}"
 
 
-def call_of(worker: str) -> str:
-    """The call that a worker was working on."""
-    return worker.split(" ", 1)[1]
+def _has_ended(entry: Entry, now: datetime) -> bool:
+    """Whether the end of the call is known and may have been acted upon."""
+    return any(RANK[event.moment] >= RANK[Moment.END] and is_ripe(event, now) for event in _events(entry))
 
 
-def call_name(key: CallKey) -> str:
-    return f"{key.provider} {key.call}"
+def _until_ripe(events: Sequence[Event], now: datetime) -> timedelta:
+    """How long until all of these events may be acted upon."""
+    return max((event.ripe_at - now for event in events if event.ripe_at is not None), default=timedelta(0))
 
 
-def _unresolved(claim: Claim, key: CallKey) -> CallKey | None:
-    """Another call of the client that must be finished before anything is decided for this one."""
-    for name in (call_of(claim.worker), *index_of(claim.index).doubtful):
-        if name != call_name(key):
-            provider, call = name.split(" ", 1)
-            return CallKey(key.project, provider, call)
-    return None
+def _all_but(entry: Entry, unripe: Sequence[Event]) -> frozenset[str]:
+    return frozenset(entry.events) - {event.key for event in unripe}
+
+
+def _owner(effect: Effect) -> str | None:
+    return effect.owner if isinstance(effect, CreateRecord) else None
+
+
+def _owners(states: Mapping[str, EffectState]) -> dict[str, str | None]:
+    """For whom this call has made its records so far, by the key of the effect that made them."""
+    return {key: state.owner for key, state in states.items() if state.kind is not None and state.state is State.DONE}
 
 
 class _OutOfTime(Exception):

@@ -58,6 +58,19 @@ class Project:
         matches = [hmac.compare_digest(offered, valid) for valid in self.settings.telephony.secrets]
         return any(matches)  # all were compared: the time tells nothing
 
+    def may_send(self, address: str) -> bool:
+        """Whether webhooks are taken from an address: any, unless the project lists its provider's."""
+        listed = self.settings.telephony.senders
+        if not listed:
+            return True
+        from ipaddress import ip_address, ip_network
+
+        try:
+            sender = ip_address(address)
+        except ValueError:
+            return False
+        return any(sender in ip_network(network) for network in listed)
+
 
 def secret_hash(secret: str) -> str:
     """A webhook secret as settings store it."""
@@ -96,6 +109,10 @@ class Projects:
         if not client_key:
             raise IncompleteProject(name, CLIENT_KEY)
         return Project(name, document.version, settings, client_key)
+
+    def secret(self, project: str, name: str) -> str | None:
+        """A secret of the project, None if there is none; at most 5 minutes old."""
+        return self._secrets.get(project, name)
 
     def crm(self, project: Project) -> Crm:
         """The connection to the project's CRM."""

@@ -71,6 +71,7 @@ class Writer:
             answer = self.crm.create([self._draft(effect, pending) for effect in pending])
             for effect in pending:
                 if effect.key in answer.refs:
+                    self.states[effect.key] = replace(self.states[effect.key], owner=effect.owner)
                     self._created(effect, answer.refs[effect.key])
             if answer.error is not None and answer.failed is not None:
                 self._failed(answer.failed, self._judged(answer.failed, answer.error))
@@ -236,8 +237,15 @@ class Writer:
             self.gate.spend(1)
             change = Change(owner=self._user(effect.owner), fields=effect.fields, attribution=effect.attribution)
             self.crm.update(ref, change)
+            self._note_owner(effect)
         note = self._note(effect, ref) if effect.note else None
         self._done(effect.key, note or ref.id)
+
+    def _note_owner(self, effect: UpdateRecord) -> None:
+        """Remember whose a record of this call is now (D-26)."""
+        if effect.owner is not None and isinstance(effect.target, Made):
+            made = self.states[effect.target.key]
+            self.states[effect.target.key] = replace(made, owner=effect.owner)
 
     def _note(self, effect: UpdateRecord, ref: Ref) -> str:
         if effect.key in self.doubtful:

@@ -15,7 +15,8 @@ Tables, all on demand; `template.yaml` and `create_tables` say the same. TTL att
   first event `day` = `{project}#{YYYY-MM-DD}` and `at`.
 * clients: id `{project}#{client}`; `worker` and `until` (epoch milliseconds) while claimed, `index`.
 * connections: id `{project}#connection#{name}`; `w:<window in ms>:<number of the window>` units taken, `cool_until` (epoch
-  ms), `blocked`, `blocked_at`, `blocked_by`. And id `{project}#lease#{name}`: `holder`, `until`.
+  ms), `blocked`, `blocked_at`, `blocked_by`. And id `{project}#lease#{name}`: `holder`, `until`. And id
+  `{project}#kept#{name}`: `body`, `until`.
 
 Projects and providers hold no `#`, so an id begins with its project beyond doubt, whatever a call's id is.
 """
@@ -442,6 +443,24 @@ class DynamoStore:
                 ExpressionAttributeNames={"#holder": "holder"},
                 ExpressionAttributeValues={":holder": attribute(holder)},
             )
+
+    # --- what is kept for a while ---
+
+    def keep(self, project: str, name: str, body: str, until: datetime) -> None:
+        """Keep a text until then, instead of what was kept."""
+        write = Write(self._tables.connections, self._kept_id(project, name))
+        write.put("body", body)
+        write.put("until", millis(until))
+        write.put("expires", millis(until + DAY) // 1000)
+        self._update(write, answer="NONE")
+
+    def kept(self, project: str, name: str, now: datetime) -> str | None:
+        """The text kept, None when its time is over: DynamoDB removes it later."""
+        item = self._read(self._tables.connections, {"id": attribute(self._kept_id(project, name))})
+        return text_of(item, "body") if item and number_of(item, "until") > millis(now) else None
+
+    def _kept_id(self, project: str, name: str) -> str:
+        return f"{project_name(project)}#kept#{text_name(name)}"
 
     # --- requests ---
 

@@ -98,6 +98,7 @@ class MemoryStore:
         self._clients: dict[tuple[str, str], _Client] = {}
         self._connections: dict[tuple[str, str], _Connection] = {}
         self._leases: dict[tuple[str, str], _Lease] = {}
+        self._kept: dict[tuple[str, str], tuple[str, int]] = {}
 
     @contextmanager
     def _world(self) -> Iterator[None]:
@@ -308,6 +309,19 @@ class MemoryStore:
             known = self._leases.get(place)
             if known and known.holder == holder:
                 del self._leases[place]
+
+    # --- what is kept for a while ---
+
+    def keep(self, project: str, name: str, body: str, until: datetime) -> None:
+        """Keep a text until then, instead of what was kept."""
+        with self._lock:
+            self._kept[project_name(project), text_name(name)] = body, millis(until)
+
+    def kept(self, project: str, name: str, now: datetime) -> str | None:
+        """The text kept, None when its time is over."""
+        with self._lock:
+            body, until = self._kept.get((project_name(project), text_name(name)), (None, 0))
+            return body if until > millis(now) else None
 
 
 def _alive(item: _Call | _Client | _Connection, now: datetime) -> bool:

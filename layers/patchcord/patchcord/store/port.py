@@ -129,7 +129,7 @@ class VersionConflict(Exception):
 
 
 class Store(Protocol):
-    """Settings, journal, client index with claims, connections, leases."""
+    """Settings, journal, client index with claims, connections, leases, what is kept for a while."""
 
     # --- settings ---
 
@@ -220,6 +220,16 @@ class Store(Protocol):
         ...
 
     def free(self, project: str, name: str, holder: str) -> None: ...
+
+    # --- what is kept for a while ---
+
+    def keep(self, project: str, name: str, body: str, until: datetime) -> None:
+        """Keep a text under a name until then, instead of what was kept under it: what others would have to ask for again."""
+        ...
+
+    def kept(self, project: str, name: str, now: datetime) -> str | None:
+        """The text kept under a name, None when there is none or its time is over."""
+        ...
 
 
 class Queue(Protocol):

@@ -6,7 +6,7 @@ may be wrong, missing or hostile, and whoever sent it has to be told which field
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -16,7 +16,8 @@ from patchcord.model.events import Event
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A webhook as it came in. Header names are lower-case; `body` is decoded from base64; `path` holds path parameters."""
+    """A webhook as it came in. Header names are lower-case; `body` is decoded from base64; `path` holds path parameters;
+    `sender` is the address it came from."""
 
     method: str
     received_at: datetime
@@ -24,6 +25,7 @@ class HttpRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     path: Mapping[str, str] = field(default_factory=dict)
+    sender: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,20 @@ class BadInput(Exception):
         return "; ".join(str(problem) for problem in self.problems)
 
 
+@dataclass(eq=False)
+class NotAuthentic(Exception):
+    """The request does not come from the provider's account of this project. `reason` is for the log, in our words.
+
+    `known` says whether it at least names that account: who does not is told nothing, not even that there is something.
+    """
+
+    reason: str
+    known: bool = True
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What of a project's settings the reading of a payload depends on.
@@ -63,9 +79,21 @@ class Reading:
     keep_direct: bool = False
 
 
-class Telephony(Protocol):
-    """A provider. Its module is one: `patchcord.telephony.ringostat` has such a `read`."""
+Secret = Callable[[str], str | None]
+"""A secret of the project by its name, None if there is none."""
 
-    def read(self, request: HttpRequest, hint: str, reading: Reading) -> Event:
-        """The event the request tells of. `hint` is what the URL says, such as `in.after`; the payload wins over it."""
+
+class Telephony(Protocol):
+    """A provider. Its module is one: `patchcord.telephony.ringostat` has such functions."""
+
+    def verify(self, request: HttpRequest, hint: str, secret_of: Secret) -> None:
+        """Make sure that the provider sent the request, beyond the secret in its address. Raises NotAuthentic, BadInput."""
+        ...
+
+    def read(self, request: HttpRequest, hint: str, reading: Reading) -> Event | None:
+        """The event the request tells of, None when it tells of nothing to be kept.
+
+        `hint` is what the URL says, such as `in.after` or `events/call`. For providers whose address is only a hint the
+        payload wins over it. A recording may be told by its id instead of its address: see service/links.py.
+        """
         ...

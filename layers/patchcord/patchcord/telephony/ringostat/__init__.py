@@ -4,6 +4,6 @@ The admin of the cabinet types the names on the wire himself, so there is no sch
 in other people's integrations and the project's own key map are all accepted, by GET, form and JSON alike.
 """
 
-from patchcord.telephony.ringostat.reader import read
+from patchcord.telephony.ringostat.reader import read, verify
 
-__all__ = ["read"]
+__all__ = ["read", "verify"]

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Sequence
 
+from patchcord.telephony.json_object import kind_of
 from patchcord.telephony.port import Problem
-from patchcord.telephony.ringostat.body import Layer, kind_of
+from patchcord.telephony.ringostat.body import Layer
 from patchcord.telephony.ringostat.names import ALIASES, CORE, SECRETS, VISIT, Names, tidy
 
 DIRECT = "(direct)"

@@ -1,0 +1,75 @@
+"""Claims: one worker a client, and what becomes of a claim whose worker died (design 6)."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from patchcord.service.clients import client_key, index_of
+from patchcord.service.clock import Clock, Deadline
+from patchcord.service.projects import Project
+from patchcord.store.port import CallKey, Claim, Held, Store
+
+LEASE = timedelta(seconds=60)
+"""Longer than any function may run, so that a claim never ends while its worker still writes."""
+
+PATIENCE = 2.0
+"""Seconds that an event waits inline for another worker of the same client."""
+
+
+class Claims:
+    """Takes clients and gives them back."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+
+    def take(self, project: Project, identity: str, key: CallKey) -> Claim | Held:
+        """The client's claim. One whose worker died is taken over in the name of that worker's call, so that the call is
+        known as unfinished to whoever comes next, even if this worker dies as well."""
+        now = self._clock.now()
+        client = client_key(project.client_secret, identity)
+        answer = self._store.claim(project.name, client, worker_name(call_name(key)), now, now + LEASE)
+        if isinstance(answer, Held) and answer.worker and answer.until <= now:
+            heir = worker_name(call_of(answer.worker))
+            answer = self._store.claim(project.name, client, heir, now, now + LEASE, over=answer.worker)
+        return answer
+
+    def wait(self, project: Project, identity: str, key: CallKey, deadline: Deadline) -> Claim | None:
+        """The client's claim, after a moment if another worker has it; None if that takes longer."""
+        pause, waited = 0.1, 0.0
+        while True:
+            claim = self.take(project, identity, key)
+            if isinstance(claim, Claim):
+                return claim
+            if waited >= PATIENCE or not deadline.allows(2 * pause):
+                return None
+            self._clock.sleep(pause)
+            waited, pause = waited + pause, pause * 2
+
+    def give_back(self, claim: Claim | Held | None, key: CallKey) -> None:
+        """Release a claim of this call's own; one that was taken over stays, and names the call that must be finished."""
+        if isinstance(claim, Claim) and call_of(claim.worker) == call_name(key):
+            self._store.release(claim)
+
+
+def worker_name(call: str) -> str:
+    """Unlike any other, and telling which call it works on."""
+    return f"{uuid.uuid4().hex} {call}"
+
+
+def call_of(worker: str) -> str:
+    """The call that a worker was working on."""
+    return worker.split(" ", 1)[1]
+
+
+def call_name(key: CallKey) -> str:
+    return f"{key.provider} {key.call}"
+
+
+def unresolved(claim: Claim, key: CallKey) -> CallKey | None:
+    """Another call of the client that must be finished before anything is decided for this one."""
+    for name in (call_of(claim.worker), *index_of(claim.index).doubtful):
+        if name != call_name(key):
+            provider, call = name.split(" ", 1)
+            return CallKey(key.project, provider, call)
+    return None
