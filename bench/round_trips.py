@@ -18,6 +18,7 @@ from patchcord.store.dynamo import DynamoStore, Tables, create_tables
 from patchcord.store.sqs import SqsQueue
 from sandbox.twins import twin_class
 from sandbox.twins.base import ManualClock, serve
+from tests.golden import mango
 from tests.golden.payloads import deliveries
 from tests.golden.rows import Row, begun_at, document
 from tests.golden.twin import Seeds
@@ -48,6 +49,8 @@ MOST = {
     "outgoing": 6,
 }
 """Round trips of one event."""
+UNSETTLED = 1
+"""The promise looks first which of its events are still to be carried out."""
 
 
 @dataclass
@@ -101,9 +104,28 @@ class Stand:
             raise AssertionError(f"not carried out: {answer}")
         return self.counter.taken()
 
+    def hear(self, path: str, told: Mapping[str, Any]) -> int:
+        """Round trips of one of MANGO's events. Raises AssertionError unless it was taken."""
+        self.product.clock.manual.advance(PAUSE)
+        self.counter.taken()
+        answer = self.product.mango(path, told)
+        if answer["status_code"] not in {200, 202}:
+            raise AssertionError(f"not taken: {answer}")
+        return len(self.counter.taken())
+
+    def keep(self, promise: str) -> int:
+        """Round trips of a promise, a minute later. Raises AssertionError unless it could be kept."""
+        self.product.clock.manual.advance(MINUTE)
+        self.product.service.projects.get(self.product.project)
+        self.counter.taken()
+        answer = function("retry").handler({"Records": [_record(promise, 0)]}, Context())
+        if answer["batchItemFailures"]:
+            raise AssertionError("the promise could not be kept")
+        return len(self.counter.taken())
+
 
 @contextmanager
-def stand(one: Row) -> Iterator[Stand]:
+def stand(one: Row, telephony: str = "ringostat") -> Iterator[Stand]:
     """The product, with the row's CRM state in a twin, and nothing in the store but the project."""
     clock, counter = ManualClock(begun_at(one)), Counter()
     twin = twin_class(one.crm)(clock=clock)
@@ -113,6 +135,7 @@ def stand(one: Row) -> Iterator[Stand]:
         queue = KeepingQueue(sqs, *(sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES))
         connection = twin.connection(running.url)
         body = merge(document(one), Seeds(one, twin).settings(connection.options))
+        body = merge(body, {"telephony": {"provider": telephony}})
         with world(body, manual=clock, store=store, queue=queue, secrets=connection.secrets) as product:
             product.service.projects.get(product.project)
             yield Stand(product, body, counter, queue, dynamodb, sqs)
@@ -169,6 +192,14 @@ def per_event(situation: str, earlier: int = 0) -> list[int]:
         return [len(operations) for operations in place.deliver(one)]
 
 
+def per_mango_event(situation: str) -> list[int]:
+    """Round trips of each of MANGO's events of a situation's call; the last is the promise that acts upon the end."""
+    one = row(situation, again=1)
+    with stand(one, "mango") as place:
+        counts = [place.hear(delivery.hint, delivery.payload) for delivery in mango.deliveries(one)]
+        return [*counts, place.keep(place.queue.promised[-1])]
+
+
 def whole_in_one(situation: str) -> int:
     """Round trips when the end is the first that is heard of a call, so that everything is due at once."""
     with staged(situation) as (place, one):
@@ -208,7 +239,7 @@ def _record(body: str, number: int) -> dict[str, Any]:
 
 def measure() -> Sequence[Figure]:
     """Every situation's dearest webhook, the promise afterwards, and whether what is stored makes a difference."""
-    return [*_situations(), *_ends_alone(), _promise(), _settings(), *_growth()]
+    return [*_situations(), *_ends_alone(), *_by_mango(), _promise(), _settings(), *_growth()]
 
 
 def _situations() -> list[Figure]:
@@ -222,6 +253,14 @@ def _situations() -> list[Figure]:
 def _ends_alone() -> list[Figure]:
     answered = ("new, answered", "known, by responsible", "known, by other", OWN_INDEX)
     return [counted(f"{name}: only the end is heard of", whole_in_one(name), MOST[name]) for name in answered]
+
+
+def _by_mango() -> list[Figure]:
+    counts = {situation: per_mango_event(situation) for situation in ("new, answered", "new, missed", "known, by other")}
+    return [
+        counted(f"pbx_events, {situation}: {_sum(trips)}, the most of one event", max(trips), MOST[situation] + UNSETTLED)
+        for situation, trips in counts.items()
+    ]
 
 
 def _promise() -> Figure:

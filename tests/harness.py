@@ -38,6 +38,8 @@ from sandbox.twins.base import ManualClock
 REPOSITORY = Path(__file__).resolve().parents[1]
 SECRET = "s3cret-of-the-demo-project-0123456789"
 MANGO_KEY, MANGO_SALT = "key0of0the0account", "salt0of0the0account"
+NOBODY = "http://127.0.0.1:9"
+"""Where nobody listens: no test may ask a real provider."""
 START = datetime(2026, 3, 5, 10, 0, tzinfo=UTC)
 
 
@@ -248,6 +250,7 @@ def world(
     for name, value in {"api_token": "twin-api-token", **own, **(secrets or {})}.items():
         kept.put("demo", name, value)
     telephony = {"provider": "ringostat", **document.get("telephony", {}), "secrets": [secret_hash(SECRET)]}
+    telephony.setdefault("base_url", NOBODY)
     save(store, "demo", {**document, "telephony": telephony}, "test", clock.now())
     log = io.StringIO()
     with redirect_stdout(log):

@@ -105,7 +105,7 @@ def _last_party(row: Row) -> dict[str, Any]:
     rung = [str(who) for who in event.get("distributed_to") or ()]
     if rung:
         return _us(row, rung[0])
-    return {} if event.get("missed_in") == "ivr" else _us(row, str(row.fixtures["unknown_direction"]))
+    return {} if event.get("missed_in") == "ivr" else {"number": "sip:desk@acme.mangosip.example"}
 
 
 def _recording(row: Row, at: datetime, moment: str) -> Delivery:

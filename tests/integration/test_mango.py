@@ -22,7 +22,7 @@ from sandbox.telephony.mango_twin import MangoTwin
 from sandbox.telephony.mango_twin import serve as serve_mango
 from sandbox.twins import twin_class
 from sandbox.twins.base import ManualClock, Twin, Write, serve
-from tests.harness import MANGO_KEY, MANGO_SALT, Context, World, function, http_event, world
+from tests.harness import MANGO_KEY, MANGO_SALT, NOBODY, Context, World, function, http_event, world
 from tests.integration.demo import document
 from tests.mango_scenarios import (
     BEGUN,
@@ -234,7 +234,7 @@ def test_an_employee_is_known_by_the_address_that_mango_has_of_him() -> None:
 
 
 def test_a_pbx_that_cannot_be_asked_holds_nothing_up() -> None:
-    with office(telephony={"base_url": "http://127.0.0.1:9/vpbx"}) as here:
+    with office(telephony={"base_url": NOBODY}) as here:
         here.hear([summary(1, client(), {"extension": "303"}, end=44, reason=1111)])
         (made,) = here.twin.writes("create", "contact")
         assert made.fields["owner"] == here.users["olena"]

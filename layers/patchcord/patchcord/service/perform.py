@@ -14,8 +14,8 @@ from enum import StrEnum
 from patchcord.crm.errors import CrmError, Gone, Transient, Unauthorised
 from patchcord.crm.port import Crm, Search
 from patchcord.model.codec import load
-from patchcord.model.effects import CreateRecord, Decision, Effect, Made, TaskKind, UpdateRecord
-from patchcord.model.events import RANK, Event, Moment
+from patchcord.model.effects import AddRecording, CreateRecord, Decision, Effect, Made, TaskKind, UpdateRecord
+from patchcord.model.events import Event, Moment
 from patchcord.model.phone import in_notation_of, read_phone
 from patchcord.model.records import Client, Record
 from patchcord.model.roster import Roster, needs_roster, with_roster
@@ -419,7 +419,7 @@ class Performer:
     def _write_others(self, work: _Work, writer: Writer, others: Sequence[Effect], seen: Snapshot) -> None:
         if others:
             self._in_time(work, 1)
-            work.gate.reserve(len(others))
+            work.gate.reserve(_requests_of(others))
             self._intend(work, writer, others, seen)
         for effect in others:
             self._in_time(work, 1)
@@ -476,6 +476,12 @@ class Performer:
         )
 
 
+def _requests_of(effects: Sequence[Effect]) -> int:
+    """How many requests these effects take: a recording that is written with its task takes none of its own."""
+    keys = {effect.key for effect in effects}
+    return sum(not (isinstance(effect, AddRecording) and effect.effect in keys) for effect in effects)
+
+
 def _identity(entry: Entry) -> str:
     """What is claimed for a call: its client, or the call itself while nobody has told who that is."""
     return fold(_events(entry)).client or f"{entry.key.provider}:{entry.key.call}"
@@ -483,7 +489,7 @@ def _identity(entry: Entry) -> str:
 
 def _has_ended(entry: Entry, now: datetime) -> bool:
     """Whether the end of the call is known and may have been acted upon."""
-    return any(RANK[event.moment] >= RANK[Moment.END] and is_ripe(event, now) for event in _events(entry))
+    return any(event.moment is Moment.END and is_ripe(event, now) for event in _events(entry))
 
 
 def _until_ripe(events: Sequence[Event], now: datetime) -> timedelta:
