@@ -31,9 +31,11 @@ from patchcord.service import bootstrap
 from patchcord.service.projects import SHORTEST_SECRET
 from patchcord.store.port import Entry
 from sandbox import aws, demo, display, template
+from sandbox.clock import StandClock, one_clock
 from sandbox.host import Host, Logs, PortTaken, collected
-from sandbox.player.day import Scene, scenes
 from sandbox.player.play import Outcome, Stage, play
+from sandbox.player.players import PLAYERS, Player
+from sandbox.player.scene import Scene
 from sandbox.player.script import Script
 
 if TYPE_CHECKING:
@@ -48,7 +50,6 @@ DAY_IS_OVER = 19
 WIDE_FILE = 140
 """Columns of output that goes into a file or a pipe."""
 BAD_USAGE, NOT_AS_SCRIPTED, INTERRUPTED = 2, 1, 130
-TELEPHONIES = ("ringostat",)
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,18 @@ class Stand:
     host: Host
     logs: Logs
     begun: datetime
+    clock: StandClock
+    player: Player
 
     @property
     def addresses(self) -> display.Addresses:
         journal, ledger = f"{self.url}{JOURNAL}", f"{self.demo.twin_url}/_twin/"
         return display.Addresses(self.demo.hooks(self.url), ledger, journal, str(LOG), self.aws)
+
+    @property
+    def command(self) -> str:
+        """A call of a new client to copy."""
+        return self.player.command(self.demo, self.demo.hooks(self.url), self.clock.now())
 
 
 # --- putting it up ---
@@ -94,13 +102,14 @@ def standing(options: Options) -> Iterator[Stand]:
         stack = template.load(ROOT / "template.yaml", {"EndpointUrl": address})
         parts.enter_context(aws.environment(stack.environment))
         parts.enter_context(aws.hurried(options.accelerate))
-        parts.enter_context(demo.roomier(options.accelerate))
+        clock = parts.enter_context(one_clock())
+        parts.enter_context(demo.roomier(options.accelerate, clock))
         parts.enter_context(new_container(stack.environment["POWERTOOLS_SERVICE_NAME"]))
         aws.create(stack)
-        project = parts.enter_context(demo.running(options.crm, options.secret))
-        host = Host(stack, ROOT, logs, pages(begun))
+        project = parts.enter_context(demo.running(options.crm, clock, options.secret, options.telephony))
+        host = Host(stack, ROOT, logs, pages(begun, clock))
         url = parts.enter_context(host.running(options.port))
-        yield Stand(url, address, project, host, logs, begun)
+        yield Stand(url, address, project, host, logs, begun, clock, PLAYERS[options.telephony])
 
 
 @contextmanager
@@ -116,17 +125,17 @@ def new_container(service: str) -> Iterator[None]:
 def _forget(service: str) -> None:
     """What `bootstrap` built, and the powertools' logger, which writes to where stdout once went."""
     parts: tuple[Any, ...] = (bootstrap.service, bootstrap.store, bootstrap.queue, bootstrap.secrets, bootstrap.observer)
-    for part in (*parts, bootstrap.retrier):
+    for part in (*parts, bootstrap.retrier, bootstrap.providers, bootstrap.recordings):
         part.cache_clear()
     logging.getLogger(service).handlers.clear()
     logging.Logger.manager.loggerDict.pop(service, None)
 
 
-def pages(begun: datetime) -> dict[str, Callable[[Request], Response]]:
+def pages(begun: datetime, clock: StandClock) -> dict[str, Callable[[Request], Response]]:
     """The stand's own pages: the journal for people and for programs."""
 
     def calls() -> list[dict[str, Any]]:
-        return display.journal(entries(begun))
+        return display.journal(entries(begun, clock.now()))
 
     return {
         JOURNAL: lambda _: Response(display.journal_page(demo.PROJECT, calls()), mimetype="text/html"),
@@ -134,9 +143,9 @@ def pages(begun: datetime) -> dict[str, Callable[[Request], Response]]:
     }
 
 
-def entries(begun: datetime) -> Iterator[Entry]:
+def entries(begun: datetime, now: datetime) -> Iterator[Entry]:
     """The project's calls since the stand began, the latest first."""
-    day = datetime.now(UTC).date()
+    day = now.date()
     while day >= begun.date():
         after: str | None = None
         while True:
@@ -166,6 +175,7 @@ def play_day(stand: Stand, options: Options, console: Console) -> int:
         journal=bootstrap.store(),
         trouble=stand.demo.trouble,
         patience=15 + 1200 / options.accelerate,
+        skip=stand.clock.skip if options.accelerate > 1 else lambda by: None,
     )
     outcomes = list(_with_progress(play(stage, day), _number_of_events(day), console))
     ending = _ending(stand, options)
@@ -178,15 +188,16 @@ def play_day(stand: Stand, options: Options, console: Console) -> int:
     return NOT_AS_SCRIPTED if differences else 0
 
 
-def scripted(stand: Stand, options: Options) -> tuple[Scene, ...]:
-    """The day with its script: Pipedrive's by hand, another CRM's as the decision says."""
-    day = scenes(played_day(stand.begun))
-    if options.crm == "pipedrive" or stand.demo.settings is None:
+def scripted(stand: Stand, options: Options) -> tuple[Scene[Any], ...]:
+    """The day with its script: written by hand for one CRM, as the decision says for the others."""
+    day, project = stand.player.scenes(played_day(stand.begun), stand.demo), stand.demo
+    if stand.player.scripted == options.crm or project.settings is None:
         return day
-    return tuple(Script(stand.demo.settings, {number: list(known) for number, known in stand.demo.known.items()}).of(day))
+    known = {number: list(records) for number, records in project.known.items()}
+    return tuple(Script(project.settings, known, project.office.roster if project.office else None).of(day))
 
 
-def _number_of_events(day: Sequence[Scene]) -> int:
+def _number_of_events(day: Sequence[Scene[Any]]) -> int:
     return sum(len(scene.expects) for scene in day)
 
 
@@ -230,11 +241,12 @@ def run(options: Options, console: Console, afterwards: Callable[[Stand], None] 
 
     `afterwards` is called after the day, while everything still runs; it replaces staying up.
     """
-    if options.telephony not in TELEPHONIES:
-        return _refuse(console, f"There is no player of {options.telephony!r}; there is one of: {', '.join(TELEPHONIES)}.")
+    if options.telephony not in PLAYERS:
+        return _refuse(console, f"There is no player of {options.telephony!r}; there is one of: {', '.join(PLAYERS)}.")
     if options.crm not in demo.vendors():
         return _refuse(console, f"There is no twin of {options.crm!r} yet; there is one of: {', '.join(demo.vendors())}.")
-    console.print(f"Ringostat → Patchcord → {options.crm}, all on this machine: moto for AWS, a twin for the CRM. Starting …")
+    title = PLAYERS[options.telephony].title
+    console.print(f"{title} → Patchcord → {options.crm}, all on this machine: moto for AWS, a twin for the CRM. Starting …")
     try:
         with standing(options) as stand:
             status = play_day(stand, options, console)
@@ -253,9 +265,8 @@ def _refuse(console: Console, words: str) -> int:
 
 def _stay(console: Console, stand: Stand) -> None:
     """Print where things are, and wait for Ctrl-C."""
-    known = stand.addresses
     console.print()
-    display.addresses(console, known, display.curl(known.hooks, demo.MAIN_LINE, demo.ANNA.login))
+    display.addresses(console, stand.addresses, stand.player, stand.command)
     console.print("\nEverything stays up until Ctrl-C.")
     try:
         threading.Event().wait()

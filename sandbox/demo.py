@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +22,9 @@ from patchcord.scenarios.profiles import effective, merge, profile
 from patchcord.service import bootstrap
 from patchcord.service.projects import save, secret_hash
 from patchcord.store.dynamo import DynamoStore
-from sandbox.player.ringostat import Person
+from sandbox.clock import StandClock
+from sandbox.office import Office, office
+from sandbox.player.delivery import Person
 from sandbox.twins import has_twin, twin_class
 from sandbox.twins.base import Fault, Status, Twin, serve
 
@@ -37,6 +39,11 @@ OLENA = Person("demo_olena", "331853", "Olena Savchuk", "103", "Management")
 NORA = Person("demo_nora", "331854", "Nora Bilyk", "104", "Trainees")
 STRANGER = Person("demo_intern", "331899", "Somebody Else", "199")
 """Works for the company, but stands in no settings."""
+OLENA_AT_HOME = replace(OLENA, login="olena_at_home", extension="203")
+"""A second telephone, which stands in no settings: only the telephony knows whose it is."""
+COLLEAGUES = (ANNA, BORIS, OLENA, NORA, STRANGER, OLENA_AT_HOME)
+SALES = "300"
+"""The short number of a group of employees."""
 
 ANNAS_CLIENT = "+380671110001"
 BORIS_CLIENT = "+380671110002"
@@ -76,7 +83,8 @@ DEMOS: Mapping[str, VendorDemo] = {
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The demo project, set up. `client_names` are those of the clients that the CRM knew before."""
+    """The demo project, set up. `office` is its account at MANGO, where that is the telephony; `client_names` are those of the
+    clients that the CRM knew before."""
 
     vendor: str
     twin: Twin
@@ -84,9 +92,10 @@ class Demo:
     webhook_secret: str = field(repr=False)
     client_key: str = field(repr=False)
     crm_secrets: Mapping[str, str] = field(repr=False)
+    office: Office | None = None
     known: Mapping[str, list[Record]] = field(default_factory=dict)
     settings: Settings | None = None
-    people: tuple[Person, ...] = (ANNA, BORIS, OLENA, NORA, STRANGER)
+    people: tuple[Person, ...] = COLLEAGUES
     client_names: tuple[str, ...] = ("Iryna Petrenko", "Taras Hlushko", "Marta Lysenko", "Pavlo Dovhan", "Yana Kravets")
 
     def hooks(self, host: str) -> str:
@@ -96,7 +105,17 @@ class Demo:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Whatever must be seen nowhere."""
-        return (self.webhook_secret, self.client_key, *self.crm_secrets.values())
+        return (self.webhook_secret, self.client_key, *self.crm_secrets.values(), *self.telephony_secrets.values())
+
+    @property
+    def telephony_secrets(self) -> dict[str, str]:
+        return {} if self.office is None else self.office.secrets
+
+    @property
+    def telephony(self) -> dict[str, Any]:
+        """The project's settings of its telephony."""
+        told: dict[str, Any] = {"provider": "ringostat", "secrets": [secret_hash(self.webhook_secret)]}
+        return told if self.office is None else {**told, "provider": "mango", "base_url": self.office.url}
 
     def trouble(self, name: str) -> None:
         """Let the CRM do something wrong, once: `rate_limit` or `lost_answer`."""
@@ -112,15 +131,18 @@ def vendors() -> tuple[str, ...]:
 
 
 @contextmanager
-def running(vendor: str, secret: str | None = None) -> Iterator[Demo]:
-    """The twin of one of `vendors` with the demo's data, and the project in the store.
+def running(vendor: str, clock: StandClock, secret: str | None = None, telephony: str = "ringostat") -> Iterator[Demo]:
+    """The twin of one of `vendors` with the demo's data, and the project in the store; with `mango` also a twin of that.
 
-    Needs the environment of the functions: settings and secrets go where they look for them.
+    Needs the environment of the functions: settings and secrets go where they look for them. The twins' clock is the
+    functions': the product compares what a CRM says of times with its own.
     """
-    with serve(twin_class(vendor)(search_lag=SEARCH_LAG)) as running_twin:
+    with ExitStack() as parts:
+        own = parts.enter_context(office(COLLEAGUES, {SALES: "Sales"}, clock.now)) if telephony == "mango" else None
+        running_twin = parts.enter_context(serve(twin_class(vendor)(clock=clock.now, search_lag=SEARCH_LAG)))
         twin, connection = running_twin.twin, running_twin.twin.connection(running_twin.url)
         hooks, key = secret or secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        demo = Demo(vendor, twin, running_twin.url, hooks, key, connection.secrets)
+        demo = Demo(vendor, twin, running_twin.url, hooks, key, connection.secrets, own)
         users = {person.login: twin.seed_user(name=person.name, email=_email(person)) for person in (ANNA, BORIS, OLENA)}
         options = {**connection.options, **_seed_fields(demo)}
         known = _seed_clients(demo, users)
@@ -131,7 +153,7 @@ def running(vendor: str, secret: str | None = None) -> Iterator[Demo]:
 
 
 @contextmanager
-def roomier(factor: float) -> Iterator[None]:
+def roomier(factor: float, clock: StandClock) -> Iterator[None]:
     """Let the CRM's declared limit be `factor` times larger, and its cool-downs as much shorter, within this context.
 
     The limit belongs to a day of hours; played within seconds, the same calls would spend most of them waiting for it.
@@ -146,7 +168,7 @@ def roomier(factor: float) -> Iterator[None]:
     rest = DynamoStore.cool_down
 
     def shortly(store: DynamoStore, project: str, connection: str, until: datetime) -> None:
-        now = datetime.now(UTC)
+        now = clock.now()
         rest(store, project, connection, now + (until - now) / factor)
 
     with patch.object(bootstrap, "open_crm", connect), patch.object(DynamoStore, "cool_down", shortly):
@@ -197,7 +219,7 @@ def profile_kinds(vendor: str) -> frozenset[RecordKind]:
 def _keep_secrets(demo: Demo) -> None:
     store = bootstrap.secrets()
     store.put(PROJECT, "client_key", demo.client_key)
-    for name, value in demo.crm_secrets.items():
+    for name, value in {**demo.crm_secrets, **demo.telephony_secrets}.items():
         store.put(PROJECT, name, value)
 
 
@@ -205,7 +227,7 @@ def settings(demo: Demo, options: Mapping[str, str], users: Mapping[str, str]) -
     """The project's settings: what differs from the vendor's profile."""
     base = {
         "crm": {"vendor": demo.vendor, "options": dict(options)},
-        "telephony": {"provider": "ringostat", "secrets": [secret_hash(demo.webhook_secret)]},
+        "telephony": demo.telephony,
         "timezone": ZONE,
         "integration": {"enabled": True, "language": "en"},
         "senior_manager": "olena",

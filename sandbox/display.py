@@ -22,6 +22,7 @@ from patchcord.model.timeline import fold
 from patchcord.service.journal import EffectState, effect_state
 from patchcord.store.port import Entry
 from sandbox.player.play import Outcome, Written
+from sandbox.player.players import Player
 from sandbox.twins.base import Write
 
 WIDE = 124
@@ -36,8 +37,14 @@ REASONS = {
     "blocked_number": "a blocked number: nothing is done",
     "own_number": "one of our own numbers: nothing is done",
     "hidden_number": "a hidden number: nothing can be done",
+    "internal_call": "an internal call: nothing is done",
 }
-REFUSED = {400: "refused, 400: it cannot be read", 404: "refused, 404: there is nothing here"}
+REFUSED = {
+    400: "refused, 400: it cannot be read",
+    403: "refused, 403: the account did not sign it",
+    404: "refused, 404: there is nothing here",
+}
+ACKNOWLEDGED = "tells nothing that is needed"
 
 
 class Screen(Console):
@@ -126,7 +133,7 @@ def _rules(outcome: Outcome) -> str:
 
 
 def _event(outcome: Outcome) -> str:
-    return outcome.delivery.path.removeprefix("ringostat/")
+    return outcome.delivery.title or outcome.delivery.hint
 
 
 def _written(outcome: Outcome) -> Text:
@@ -140,7 +147,8 @@ def _written(outcome: Outcome) -> Text:
 
 
 def _why_nothing(outcome: Outcome) -> Text:
-    words = REFUSED.get(outcome.http) or REASONS.get(outcome.reason) or outcome.reason
+    told = ACKNOWLEDGED if outcome.status == "acknowledged" else ""
+    words = told or REFUSED.get(outcome.http) or REASONS.get(outcome.reason) or outcome.reason
     return Text(words or "nothing to write", style="dim")
 
 
@@ -185,10 +193,12 @@ def _facts(outcomes: Sequence[Outcome], ending: Ending) -> Iterator[tuple[str, s
     refused = Counter(outcome.http for outcome in outcomes if outcome.status == "refused")
     yield "events", f"{len(outcomes)} in {len(list(_scenes(outcomes)))} calls"
     yield "done", f"{status['done']}: {status['done'] - quiet} wrote into the CRM, {quiet} had nothing to write"
-    yield "retries", f"{len(later)} of these were answered 202 and finished by their promise"
+    yield "later", f"{len(later)} of these were answered 202 and finished by their promise"
     yield "ignored", f"{status['ignored']}{_listed(reasons)}"
     yield "duplicates", f"{status['duplicate']}, which wrote nothing"
     yield "refused", f"{status['refused']}{_listed(refused)}"
+    if status["acknowledged"]:
+        yield "acknowledged", f"{status['acknowledged']}, which tell nothing that is needed"
     yield ending.crm, _ledger(ending.ledger)
     yield "queues", f"{ending.promises} promises left, {ending.dead_letters} dead letters"
     if ending.failures:
@@ -245,28 +255,11 @@ class Addresses:
     aws: str
 
 
-def curl(hooks: str, line: str, login: str) -> str:
-    """A call of a new client as a command to copy."""
-    fields = {
-        "uniqueid": "try-1",
-        "call_type": "in",
-        "caller_number": "380631234567",
-        "dst": line.removeprefix("+"),
-        "connected_with": login,
-        "disposition": "PROPER",
-        "waittime": "7",
-        "billsec": "42",
-        "duration": "49",
-    }
-    return f"curl -s -H 'content-type: application/json' -d '{json.dumps(fields)}' {hooks}ringostat/in/after"
-
-
-def addresses(console: Console, known: Addresses, command: str) -> None:
+def addresses(console: Console, known: Addresses, player: Player, command: str) -> None:
     """The addresses, each on a line of its own that a terminal does not break."""
-    moments = "in/before  in/answer  in/forward  in/after  in/rated  missed  out/before  out/after"
     lines = (
-        ("The project's webhooks (POST or GET; JSON, form or query)", f"{known.hooks}ringostat/…   with {moments}"),
-        ("Try one: a new client, answered. Sent twice, it is done once; another uniqueid is another call", command),
+        (f"The project's webhooks ({player.transport})", f"{known.hooks}{player.moments}"),
+        (f"Try one: a new client, answered. {player.note}", command),
         ("What stands in the CRM: the twin's ledger", known.ledger),
         ("What was decided and done for each call, and by which rules", f"{known.journal}   ({known.journal}.json)"),
         ("What the functions logged", known.log),

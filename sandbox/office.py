@@ -12,6 +12,7 @@ from patchcord.model.roster import Roster, RosterUser
 from sandbox.player.delivery import Person
 from sandbox.player.mango import Account
 from sandbox.telephony.mango_twin import MangoTwin, serve
+from sandbox.twins.base import Clock
 
 FILES = "https://files.mango-office.ru"
 """Where the twin says that recordings are, as MANGO does: our links lead nowhere else."""
@@ -37,10 +38,10 @@ class Office:
 
 
 @contextmanager
-def office(people: Sequence[Person], groups: Mapping[str, str]) -> Iterator[Office]:
+def office(people: Sequence[Person], groups: Mapping[str, str], clock: Clock) -> Iterator[Office]:
     """An account with these employees, and groups of all of them by short number, as long as the context lasts."""
     account = Account(secrets.token_hex(16), secrets.token_hex(16))
-    twin = MangoTwin(key=account.key, salt=account.salt, files_url=FILES)
+    twin = MangoTwin(clock=clock, key=account.key, salt=account.salt, files_url=FILES)
     users = {person.extension: RosterUser(person.staff_id, person.name) for person in people}
     for person in people:
         twin.seed_employee(extension=person.extension, name=person.name, user_id=int(person.staff_id))

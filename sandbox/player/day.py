@@ -6,11 +6,8 @@ The expectations are Pipedrive's default scenario (rules.md 1.0). They say what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from typing import Any, Literal
-from zoneinfo import ZoneInfo
+from datetime import date
+from typing import Any
 
 from sandbox.demo import (
     ANNA,
@@ -26,12 +23,9 @@ from sandbox.demo import (
     OLENA,
     SECOND_LINE,
     STRANGER,
-    ZONE,
 )
-from sandbox.player.ringostat import Delivery, ScriptedCall, compose
-
-NOMINAL = date(2026, 3, 2)
-"""The day of the times below; `scenes` moves them to another."""
+from sandbox.player.ringostat import ScriptedCall
+from sandbox.player.scene import AGAIN, NOBODY, NOT_YET, UNREADABLE, Scene, at, done, ignored, later, moved
 
 AD = {
     "substitution_type": "dynamic",
@@ -51,71 +45,15 @@ WIDGET = {**AD, "substitution_type": "callback"}
 NEW = ("contact", "organization", "lead")
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What has to come of one delivery: the HTTP status, in the end the event's status, situation, reason and new effects."""
-
-    http: int
-    status: str
-    situation: str = ""
-    reason: str = ""
-    writes: tuple[str, ...] = ()
-
-
-def done(situation: str, *writes: str) -> Expected:
-    """Carried out at once; `writes` may be nothing, when nothing is due at this moment."""
-    return Expected(200, "done", situation, "", writes)
-
-
-def later(situation: str, *writes: str) -> Expected:
-    """Accepted, and carried out by its promise."""
-    return Expected(202, "done", situation, "", writes)
-
-
-def ignored(reason: str) -> Expected:
-    return Expected(200, "ignored", "ignored", reason)
-
-
-NOT_YET = Expected(200, "done", "", "nothing_due")
-AGAIN = Expected(200, "duplicate", "", "repeated_delivery")
-UNREADABLE = Expected(400, "refused")
-NOBODY = Expected(404, "refused")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """A call of the day. `expects` has one entry for each of its deliveries.
-
-    `trouble` happens to the CRM just before the last delivery; `spoilt` is what is wrong with the deliveries.
-    """
-
-    shows: str
-    call: ScriptedCall
-    expects: tuple[Expected, ...]
-    trouble: Literal["rate_limit", "lost_answer"] | None = None
-    spoilt: Literal["body", "secret"] | None = None
-
-    @property
-    def deliveries(self) -> tuple[Delivery, ...]:
-        composed = compose(self.call)
-        if self.spoilt == "body":
-            composed = [replace(delivery, body=delivery.body[:40]) for delivery in composed]
-        return tuple(composed)
-
-
-def _at(clock: str) -> datetime:
-    return datetime.fromisoformat(f"{NOMINAL} {clock}").replace(tzinfo=ZoneInfo(ZONE))
-
-
 def _in(clock: str, client: str | None, **facts: Any) -> ScriptedCall:
-    return ScriptedCall(start=_at(clock), client=client, **{"line": MAIN_LINE, "visit": DIRECT, **facts})
+    return ScriptedCall(start=at(clock), client=client, **{"line": MAIN_LINE, "visit": DIRECT, **facts})
 
 
 def _out(clock: str, client: str, **facts: Any) -> ScriptedCall:
-    return ScriptedCall(start=_at(clock), client=client, way="out", **{"line": MAIN_LINE, **facts})
+    return ScriptedCall(start=at(clock), client=client, way="out", **{"line": MAIN_LINE, **facts})
 
 
-DAY: tuple[Scene, ...] = (
+DAY: tuple[Scene[ScriptedCall], ...] = (
     Scene(
         shows="A new client comes from an ad, Anna answers",
         call=_in("09:02:10", "+380931112201", people=(ANNA,), talk=184, visit=AD),
@@ -317,19 +255,6 @@ DAY: tuple[Scene, ...] = (
 )
 
 
-def scenes(day: date) -> tuple[Scene, ...]:
+def scenes(day: date) -> tuple[Scene[ScriptedCall], ...]:
     """The calls as if they had happened on that day."""
-    return tuple(_moved(scene, day - NOMINAL) for scene in DAY)
-
-
-def _moved(scene: Scene, by: timedelta) -> Scene:
-    """Clock times stay, also over a change of the clocks: an aware time plus days keeps its clock."""
-    return replace(scene, call=replace(scene.call, start=scene.call.start + by))
-
-
-def new_clients() -> Iterator[tuple[str, bool]]:
-    """The clients whom the CRM gets to know on this day, and whether they were missed."""
-    for scene in DAY:
-        writes = [write for expected in scene.expects for write in expected.writes]
-        if scene.call.client and "contact" in writes:
-            yield scene.call.client, "task:callback" in writes
+    return tuple(moved(DAY, day))

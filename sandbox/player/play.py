@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Protocol
 
 import requests
 
 from patchcord.service.journal import State, effect_state
 from patchcord.store.port import CallKey, Entry
-from sandbox.player.day import Expected, Scene
-from sandbox.player.ringostat import Delivery
+from sandbox.player.delivery import Delivery
+from sandbox.player.scene import TOGETHER, Expected, Scene
 
+ACCEPTED = 202
+EVENTS_MAY_FOLLOW = "events_may_follow"
+"""The reason for which an event waits for others."""
 LOOK_AGAIN = 0.1
 WRONG_SECRET = "not-the-secret-of-this-project"
 
@@ -38,7 +42,7 @@ class Written:
 class Outcome:
     """What came of a delivery. `later` is how many seconds after its answer the promise had finished it."""
 
-    scene: Scene
+    scene: Scene[Any]
     delivery: Delivery
     expected: Expected
     http: int
@@ -73,7 +77,8 @@ def _words(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the play takes place: the address of the project's webhooks, its journal, and how to cause trouble.
+    """Where the play takes place: the address of the project's webhooks, its journal, how to cause trouble, and how to let the
+    time pass for which an event waits for others.
 
     `patience` is how many seconds a promise may take to finish an event.
     """
@@ -83,42 +88,124 @@ class Stage:
     journal: Journal
     trouble: Callable[[str], None]
     patience: float = 30.0
+    skip: Callable[[timedelta], None] = lambda by: None
 
 
-def play(stage: Stage, scenes: Iterable[Scene]) -> Iterator[Outcome]:
-    """Send every delivery of every scene, one after another, and yield what came of it."""
+def play(stage: Stage, scenes: Iterable[Scene[Any]]) -> Iterator[Outcome]:
+    """Send every delivery of every scene, one after another, and yield what came of it, in that order.
+
+    While an event waits for others, the scenes of other clients go on; those of the same client come after it.
+    """
+    unfinished: list[_Run] = []
     with requests.Session() as session:
         session.trust_env = False
         for scene in scenes:
-            yield from _scene(stage, session, scene)
+            run = _Run(stage, session, scene)
+            if any(run.must_follow(other) for other in unfinished):
+                yield from _finished(unfinished)
+            run.perform()
+            unfinished.append(run)
+            if not (run.may_wait and any(not it.looked_after() for it in unfinished)):
+                yield from _finished(unfinished)
+        yield from _finished(unfinished)
 
 
-def _scene(stage: Stage, session: requests.Session, scene: Scene) -> Iterator[Outcome]:
-    known: set[str] = set()
-    deliveries = scene.deliveries
-    for place, (delivery, expected) in enumerate(zip(deliveries, scene.expects, strict=True), 1):
-        if scene.trouble and place == len(deliveries):
-            stage.trouble(scene.trouble)
-        outcome = _played(stage, session, scene, delivery, expected, frozenset(known))
-        known.update(item.key for item in outcome.written)
-        yield outcome
+def _finished(runs: list[_Run]) -> Iterator[Outcome]:
+    for run in runs:
+        run.finish()
+        yield from run.played
+    runs.clear()
 
 
-def _played(
-    stage: Stage, session: requests.Session, scene: Scene, delivery: Delivery, expected: Expected, known: frozenset[str]
-) -> Outcome:
-    url = stage.hooks + delivery.path
-    if scene.spoilt == "secret":
-        url = "/".join([*stage.hooks.split("/")[:-2], WRONG_SECRET, delivery.path])
-    begun = time.monotonic()
-    answer = session.request(
-        delivery.method, url, params=dict(delivery.query), headers=dict(delivery.headers), data=delivery.body, timeout=60
-    )
-    milliseconds = (time.monotonic() - begun) * 1000
-    outcome = _outcome(answer.status_code, _json(answer), known)
-    if answer.status_code == 202:
-        outcome |= _awaited(stage, CallKey(stage.project, "ringostat", scene.call.id), _json(answer).get("event", ""), known)
-    return Outcome(scene=scene, delivery=delivery, expected=expected, milliseconds=milliseconds, **outcome)
+@dataclass(slots=True)
+class _Open:
+    """A delivery that was accepted, and that a promise has to finish. `took`: how many seconds after its answer it had."""
+
+    place: int
+    key: CallKey
+    event: str
+    since: float
+    waits_for_others: bool
+    took: float | None = None
+
+
+@dataclass(slots=True)
+class _Run:
+    """One scene. Deliveries that come close upon each other do not wait for what becomes of another."""
+
+    stage: Stage
+    session: requests.Session
+    scene: Scene[Any]
+    played: list[Outcome] = field(default_factory=list)
+    open: list[_Open] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether other scenes may go on before this one is finished."""
+        return not self.scene.trouble and all(opened.waits_for_others for opened in self.open)
+
+    def must_follow(self, other: _Run) -> bool:
+        """Whether the other scene has to be finished before this one begins."""
+        return self.scene.trouble is not None or self.scene.call.client == other.scene.call.client
+
+    def perform(self) -> None:
+        """Send everything. What was accepted is still open then, but need not wait for anything more."""
+        deliveries = self.scene.deliveries
+        for delivery, expected in zip(deliveries, self.scene.expects, strict=True):
+            if self.open and delivery.at - self.played[self.open[0].place].delivery.at >= TOGETHER:
+                self._let_time_pass()
+                self.finish()
+            if self.scene.trouble and delivery is deliveries[-1]:
+                self.stage.trouble(self.scene.trouble)
+            self._send(delivery, expected)
+        self._let_time_pass()
+
+    def _let_time_pass(self) -> None:
+        if any(opened.waits_for_others for opened in self.open):
+            self.stage.skip(TOGETHER)
+
+    def _send(self, delivery: Delivery, expected: Expected) -> None:
+        url = self.stage.hooks + delivery.path
+        if self.scene.spoilt == "secret":
+            url = "/".join([*self.stage.hooks.split("/")[:-2], WRONG_SECRET, delivery.path])
+        headers, query = dict(delivery.headers), dict(delivery.query)
+        begun = time.monotonic()
+        answer = self.session.request(delivery.method, url, params=query, headers=headers, data=delivery.body, timeout=60)
+        ended = time.monotonic()
+        body = _json(answer)
+        if answer.status_code == ACCEPTED:
+            key = CallKey(self.stage.project, delivery.provider, body.get("call", ""))
+            waits = body.get("reason") == EVENTS_MAY_FOLLOW
+            self.open.append(_Open(len(self.played), key, body.get("event", ""), ended, waits))
+        told = _outcome(answer.status_code, body, self.known)
+        outcome = Outcome(scene=self.scene, delivery=delivery, expected=expected, milliseconds=(ended - begun) * 1000, **told)
+        self.known.update(item.key for item in outcome.written)
+        self.played.append(outcome)
+
+    def looked_after(self) -> bool:
+        """Whether the promises have finished everything that was accepted, by now."""
+        for opened in self.open:
+            if opened.took is None:
+                entry = self.stage.journal.entry(opened.key)
+                if entry is not None and opened.event in entry.settled:
+                    opened.took = time.monotonic() - opened.since
+        return all(opened.took is not None for opened in self.open)
+
+    def finish(self) -> None:
+        """Wait until the promises have finished what was accepted. What they wrote is told of the first delivery."""
+        begun = time.monotonic()
+        while not self.looked_after() and time.monotonic() - begun < self.stage.patience:
+            time.sleep(LOOK_AGAIN)
+        for opened in self.open:
+            entry = self.stage.journal.entry(opened.key) if opened.took is not None else None
+            if entry is not None:
+                outcome = self.played[opened.place]
+                told = _of_journal(entry, self.known)
+                self.known.update(item.key for item in told["written"])
+                told["written"] = (*outcome.written, *told["written"])
+                self.played[opened.place] = replace(outcome, later=opened.took, **told)
+        self.open.clear()
 
 
 def _json(answer: requests.Response) -> dict[str, Any]:
@@ -129,7 +216,7 @@ def _json(answer: requests.Response) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _outcome(http: int, body: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+def _outcome(http: int, body: Mapping[str, Any], known: Set[str]) -> dict[str, Any]:
     """The parts of an Outcome that the answer tells."""
     if http >= 400:
         return {"http": http, "status": "refused"}
@@ -145,18 +232,8 @@ def _outcome(http: int, body: Mapping[str, Any], known: frozenset[str]) -> dict[
     }
 
 
-def _awaited(stage: Stage, key: CallKey, event: str, known: frozenset[str]) -> dict[str, Any]:
-    """What stands in the journal once the promise has finished the event; its status stays `accepted` when it does not."""
-    begun = time.monotonic()
-    while time.monotonic() - begun < stage.patience:
-        entry = stage.journal.entry(key)
-        if entry is not None and event in entry.settled:
-            return {**_of_journal(entry, known), "later": time.monotonic() - begun}
-        time.sleep(LOOK_AGAIN)
-    return {}
-
-
-def _of_journal(entry: Entry, known: frozenset[str]) -> dict[str, Any]:
+def _of_journal(entry: Entry, known: Set[str]) -> dict[str, Any]:
+    """What stands in the journal once an event is finished: its decision, and the effects that are not known yet."""
     states = {name: effect_state(text) for name, text in entry.effects.items() if name not in known}
     decision = json.loads(entry.decision) if entry.decision else {}
     return {

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
+
+from sandbox.player.delivery import FORM, JSON, Delivery, Person, Spoilt
 
 Way = Literal["in", "out", "callback"]
 Style = Literal["json", "form", "get", "nested"]
@@ -24,20 +26,8 @@ Fields = dict[str, Value]
 
 ANSWERED = frozenset({"ANSWERED", "PROPER", "REPEATED"})
 RECORDINGS = "https://app.ringostat.com/recordings"
-JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 OUTSIDE = ("uniqueid", "calldate", "call_timestamp")
 """What stands beside `additional_call_data` in the nested variant."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody of the company, as Ringostat knows him: SIP login, staff id, name, extension, department."""
-
-    login: str
-    staff_id: str
-    name: str
-    extension: str = ""
-    department: str = "Sales"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,17 +76,10 @@ class ScriptedCall:
         rings: tuple[Step, ...] = ("before", *(("forward",) if self.rung else ()))
         return (*rings, *(("answer",) if self.answered else ()), "after")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One HTTP request. `path` follows the project's address (`…/{project}/{secret}/`)."""
-
-    path: str
-    at: datetime
-    method: str = "POST"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    def deliveries(self, spoilt: Spoilt | None = None) -> tuple[Delivery, ...]:
+        """What comes of it; a spoilt `body` is cut off after its beginning."""
+        composed = compose(self)
+        return tuple(replace(delivery, body=delivery.body[:40]) if spoilt == "body" else delivery for delivery in composed)
 
 
 def compose(call: ScriptedCall) -> list[Delivery]:

@@ -1,0 +1,49 @@
+"""One call of a new client as a command to copy, for each telephony."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+from sandbox.player.mango import Account
+
+NEW_CLIENT = "380631234567"
+WAIT, TALK = 7, 42
+
+
+def ringostat(hooks: str, line: str, login: str) -> str:
+    """The end of an answered call. `hooks` ends with a slash; `line` is E.164."""
+    fields = {
+        "uniqueid": "try-1",
+        "call_type": "in",
+        "caller_number": NEW_CLIENT,
+        "dst": line.removeprefix("+"),
+        "connected_with": login,
+        "disposition": "PROPER",
+        "waittime": str(WAIT),
+        "billsec": str(TALK),
+        "duration": str(WAIT + TALK),
+    }
+    return f"curl -s -H 'content-type: application/json' -d '{json.dumps(fields)}' {hooks}ringostat/in/after"
+
+
+def mango(hooks: str, account: Account, line: str, extension: str, now: datetime) -> str:
+    """The summary of an answered call that is over at `now`. The shell signs it, so that it can be changed."""
+    begun = int((now - timedelta(seconds=WAIT + TALK)).timestamp())
+    fields = {
+        "entry_id": "try-1",
+        "call_direction": 1,
+        "from": {"number": NEW_CLIENT},
+        "to": {"extension": extension},
+        "line_number": line.removeprefix("+"),
+        "create_time": begun,
+        "talk_time": begun + WAIT,
+        "end_time": begun + WAIT + TALK,
+        "entry_result": 1,
+        "disconnect_reason": 1110,
+    }
+    text = json.dumps(fields, separators=(",", ":"))
+    sign = f'$(printf %s "{account.key}${{json}}{account.salt}" | openssl dgst -sha256 -r | cut -c1-64)'
+    parts = (f"vpbx_api_key={account.key}", f"sign={sign}", "json=$json")
+    form = " ".join(f'--data-urlencode "{part}"' for part in parts)
+    return f"json='{text}'; curl -s {form} {hooks}mango/events/summary"

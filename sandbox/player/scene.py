@@ -1,0 +1,121 @@
+"""A scene of a day: a call as it happened, and what has to come of each of its deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Generic, Literal, Protocol, TypeVar
+from zoneinfo import ZoneInfo
+
+from sandbox.demo import ZONE
+from sandbox.player.delivery import Delivery, Spoilt
+
+NOMINAL = date(2026, 3, 2)
+"""The day of the times that a day's script writes; `moved` moves them to another."""
+
+TOGETHER = timedelta(seconds=5)
+"""Deliveries that come this close upon each other travel side by side: none of them waits for what becomes of another."""
+
+
+class Call(Protocol):
+    """A call in the words of any player. `client` is E.164, None when hidden; `id` is the provider's."""
+
+    @property
+    def start(self) -> datetime: ...
+
+    @property
+    def client(self) -> str | None: ...
+
+    @property
+    def id(self) -> str: ...
+
+    def deliveries(self, spoilt: Spoilt | None = None) -> tuple[Delivery, ...]:
+        """What the provider sends of it, in the order of arrival; with something wrong with it, if that is said."""
+        ...
+
+
+C_co = TypeVar("C_co", bound=Call, covariant=True)
+
+Trouble = Literal["rate_limit", "lost_answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What has to come of one delivery: the HTTP status, in the end the event's status, situation, reason and new effects."""
+
+    http: int
+    status: str
+    situation: str = ""
+    reason: str = ""
+    writes: tuple[str, ...] = ()
+
+
+def done(situation: str, *writes: str) -> Expected:
+    """Carried out at once; `writes` may be nothing, when nothing is due at this moment."""
+    return Expected(200, "done", situation, "", writes)
+
+
+def later(situation: str, *writes: str) -> Expected:
+    """Accepted, and carried out by its promise."""
+    return Expected(202, "done", situation, "", writes)
+
+
+def ignored(reason: str) -> Expected:
+    return Expected(200, "ignored", "ignored", reason)
+
+
+NOT_YET = Expected(200, "done", "", "nothing_due")
+AGAIN = Expected(200, "duplicate", "", "repeated_delivery")
+UNREADABLE = Expected(400, "refused")
+FORGED = Expected(403, "refused")
+NOBODY = Expected(404, "refused")
+ACKNOWLEDGED = Expected(200, "acknowledged")
+
+REFUSALS: Mapping[Spoilt, Expected] = {
+    "body": UNREADABLE,
+    "json": UNREADABLE,
+    "cut": FORGED,
+    "signature": FORGED,
+    "secret": NOBODY,
+}
+"""What comes of spoilt deliveries, whatever they tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene(Generic[C_co]):
+    """A call of the day. `expects` has one entry for each of its deliveries, or is empty until `script.py` has computed it.
+
+    `trouble` happens to the CRM just before the last delivery; `spoilt` is what is wrong with the deliveries.
+    """
+
+    shows: str
+    call: C_co
+    expects: tuple[Expected, ...] = ()
+    trouble: Trouble | None = None
+    spoilt: Spoilt | None = None
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        return self.call.deliveries(self.spoilt)
+
+
+def at(clock: str) -> datetime:
+    """A time of the nominal day, `09:02:10` in the project's zone."""
+    return datetime.fromisoformat(f"{NOMINAL} {clock}").replace(tzinfo=ZoneInfo(ZONE))
+
+
+def moved(scenes: Iterable[Scene[Any]], day: date) -> Iterator[Scene[Any]]:
+    """The scenes as if they had happened on that day. Clock times stay, also over a change of the clocks: an aware time plus
+    days keeps its clock."""
+    by = day - NOMINAL
+    for scene in scenes:
+        yield replace(scene, call=replace(scene.call, start=scene.call.start + by))
+
+
+def new_clients(scenes: Iterable[Scene[Any]]) -> Iterator[tuple[str, bool]]:
+    """The clients whom the CRM gets to know on a day, and whether they were missed."""
+    for scene in scenes:
+        writes = [write for expected in scene.expects for write in expected.writes]
+        if scene.call.client and "contact" in writes:
+            yield scene.call.client, "task:callback" in writes
