@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -28,9 +28,11 @@ from patchcord.service.observe import Observer
 from patchcord.service.perform import Performer
 from patchcord.service.projects import Connect, Projects, save, secret_hash
 from patchcord.service.provider import Providers
+from patchcord.service.put_through import Desk
 from patchcord.service.recording_sources import RecordingSources
 from patchcord.service.recordings import Recordings
 from patchcord.service.retry import Retrier
+from patchcord.service.route import Router
 from patchcord.store.memory import MemoryQueue, MemorySecrets, MemoryStore
 from patchcord.store.port import Queue, Store
 from sandbox.twins.base import ManualClock
@@ -165,6 +167,15 @@ class World:
         self.answers.append((answer["statusCode"], told))
         return {"status_code": answer["statusCode"], **told}
 
+    def route(self, payload: Mapping[str, Any] | None = None, *, block: str | None = None, method: str = "POST",
+              secret: str = SECRET, **request: Any) -> dict[str, Any]:  # fmt: skip
+        """Ask whom to ring, as Ringostat's Webhook number does; the whole HTTP answer."""
+        path = {"project": self.project, "secret": secret} | ({"block": block} if block else {})
+        if payload is not None:
+            request = {"body": json.dumps(payload).encode(), "headers": {"content-type": "application/json"}, **request}
+        answer: dict[str, Any] = function("smart_routing").handler(http_event(method, path, **request), Context())
+        return answer
+
     def keep_promises(self, rounds: int = 10) -> int:
         """Let the retry function work on what is promised, on virtual time, until nothing is left; how many rounds it took."""
         for count in range(rounds):
@@ -262,9 +273,12 @@ def world(
     recordings = Recordings(projects, RecordingSources(kept, providers.mango, clock), clock, observer)
     service = Service(projects, performer, queue, clock, observer)
     retrier = Retrier(service, store, queue)
+    desk = Desk(projects, Router(store, projects, clock, observer), store, clock, observer, providers.mango)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap, "service", lambda: service)
         patch.setattr(bootstrap, "retrier", lambda: retrier)
         patch.setattr(bootstrap, "recordings", lambda: recordings)
+        patch.setattr(bootstrap, "desk", lambda: desk)
+        patch.setattr(bootstrap, "pbx_service", lambda: replace(service, before=bootstrap.before))
         with redirect_stdout(log):
             yield World(clock, store, queue, kept, service, retrier, log)

@@ -8,4 +8,4 @@ from patchcord.service.edge import webhook
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """One event. The end of its address says which it is."""
-    return webhook(bootstrap.service(), event, context, "mango", event["pathParameters"]["path"])
+    return webhook(bootstrap.pbx_service(), event, context, "mango", event["pathParameters"]["path"])

@@ -27,11 +27,11 @@ from patchcord.scenarios.constraints import Facts, check
 from patchcord.scenarios.decide import decide
 from patchcord.scenarios.profiles import Finding, InvalidSettings, effective, merge
 from patchcord.telephony.statuses import classify
+from tests.golden import routing
 from tests.golden.compare import Action, differences
 from tests.golden.rows import Row, client_of, document, events_of, settings_of
 
 LATER = {
-    "routing_lookup": "routing comes with a later step",
     "click_to_call": "click-to-call comes with a later step",
     "reactivate": "re-activation comes with a later step",
 }
@@ -44,6 +44,8 @@ def run(row: Row) -> list[str]:
         return differences(row.expected, row.must_not, [classified(row)])
     if row.kind == "save_settings":
         return differences(row.expected, row.must_not, saved(row))
+    if row.kind == "routing_lookup":
+        return routing.run(row)
     settings = settings_of(row)
     actions = [in_row_words(effect, row, settings) for effect in effects(row, settings)]
     return differences(expected_in_neutral_words(row, settings), row.must_not, actions)

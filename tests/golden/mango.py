@@ -44,7 +44,7 @@ def _events(row: Row) -> Iterator[Delivery]:
 
 def _incoming(row: Row) -> Iterator[Delivery]:
     event, begun = row.event, begun_at(row)
-    menu = {"number": _digits(event.get("line")), "line_number": _digits(event.get("line"))}
+    menu = {"number": digits(event.get("line")), "line_number": digits(event.get("line"))}
     if event.get("missed_in") in {"ivr", "group"} or event.get("stage") == "ringing":
         yield _leg(row, "leg-ivr", 1, "Appeared", begun, "ring", _client(row), menu, place="ivr")
     if event.get("missed_in") == "group":
@@ -84,7 +84,7 @@ def _summary(row: Row, ended: datetime) -> Delivery:
         "call_direction": WAYS[event["direction"]],
         "from": _us(row, str(event["caller"])) if event["direction"] == "out" else _client(row),
         "to": _client(row) if event["direction"] == "out" else _last_party(row),
-        "line_number": _digits(event.get("line") or row.fixtures["line"]),
+        "line_number": digits(event.get("line") or row.fixtures["line"]),
         "create_time": int(begun.timestamp()),
         "forward_time": int(begun.timestamp()),
         "talk_time": int((begun + ANSWERED_AFTER).timestamp()) if answered else 0,
@@ -123,23 +123,23 @@ def _recording(row: Row, at: datetime, moment: str) -> Delivery:
 
 
 def _called(row: Row, who: str) -> dict[str, Any]:
-    return {**_us(row, who), "line_number": _digits(row.event.get("line"))}
+    return {**_us(row, who), "line_number": digits(row.event.get("line"))}
 
 
 def _us(row: Row, who: str) -> dict[str, Any]:
     """An employee as MANGO names him: the extension if he has one, and where it rings."""
     employee = row.fixtures["employees"].get(who)
     agent = agent_of(who, row.fixtures)
-    number = f"sip:{agent.sip}@acme.mangosip.example" if agent.sip else _digits(agent.number)
+    number = f"sip:{agent.sip}@acme.mangosip.example" if agent.sip else digits(agent.number)
     return {"number": number} | ({"extension": employee["extension"]} if employee else {})
 
 
 def _client(row: Row) -> dict[str, Any]:
     number = client_number(row)
-    return {} if number is None else {"number": _digits(number)}
+    return {} if number is None else {"number": digits(number)}
 
 
-def _digits(number: str | None) -> str:
+def digits(number: str | None) -> str:
     return (number or "").removeprefix("+")
 
 

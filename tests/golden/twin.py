@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,11 +16,11 @@ from patchcord.scenarios.profiles import effective, merge
 from patchcord.service.journal import effect_state
 from sandbox.twins import has_twin, twin_class
 from sandbox.twins.base import ManualClock, Twin, Write, serve
-from sandbox.twins.sendpulse.twin import SendPulseTwin
-from tests.golden import decision, mango
+from tests.golden import decision, mango, routed
 from tests.golden.compare import Action, differences
 from tests.golden.payloads import Delivery, deliveries, ended_at
-from tests.golden.rows import Row, begun_at, document, duration, settings_of
+from tests.golden.rows import Row, begun_at, document, duration
+from tests.golden.seeds import Seeds
 from tests.harness import World, world
 
 UTM = ("utm_source", "utm_medium", "utm_campaign", "client_id")
@@ -32,7 +32,7 @@ def skipped(row: Row) -> str | None:
         return decision.LATER[row.kind]
     if row.kind in {"classify", "save_settings"}:
         return None
-    if row.kind != "call":
+    if row.kind not in {"call", "routing_lookup"}:
         return f"{row.kind} comes with a later step"
     return None if has_twin(row.crm) else f"{row.crm} has no twin yet"
 
@@ -43,6 +43,8 @@ INTEGRATION = "integration"
 
 def run(row: Row) -> list[str]:
     """What differs between the row and what stands in the twin's ledger; empty when it holds."""
+    if row.kind == "routing_lookup":
+        return routed.run(row)
     if row.kind != "call":
         return decision.run(row)
     with prepared(row) as stage:
@@ -74,85 +76,6 @@ def prepared(row: Row) -> Iterator[Stage]:
         body = merge(merge(document(row), seeded.settings(connection.options)), telephony)
         with world(body, manual=clock, secrets=connection.secrets) as product:
             yield Stage(row, twin, product, effective(body), seeded)
-
-
-class Seeds:
-    """What a row says of the CRM, put into the twin; remembers the twin's ids by the row's names."""
-
-    def __init__(self, row: Row, twin: Twin) -> None:
-        self.row, self.twin = row, twin
-        self.users: dict[str, str] = {}
-        self.ids: dict[str, tuple[str, str]] = {}
-        self.fields = {kind: {name: twin.seed_field(kind, f"patchcord_{name}") for name in UTM} for kind in self._kinds()}
-        self.own_fields = self._own_fields()
-        for state in sorted(row.body["crm_state"], key=lambda state: state["entity"] != "contact"):
-            self.ids[str(state["id"])] = self._seed(state)
-
-    def _own_fields(self) -> dict[str, str]:
-        """The field for the dialled line, where the row wants it: its id by its name."""
-        settings = settings_of(self.row)
-        if not settings.save_source_line:
-            return {}
-        return {settings.source_line_field: self.twin.seed_field("contact", settings.source_line_field)}
-
-    def _own_field(self, name: str) -> str:
-        """A contact's field of the account, by the name the row uses."""
-        self.own_fields[name] = self.twin.seed_field("contact", name)
-        return self.own_fields[name]
-
-    def named(self, kind: str, identity: str) -> str | None:
-        """What the row calls a record of the CRM state."""
-        return next((name for name, known in self.ids.items() if known == (kind, identity)), None)
-
-    def _kinds(self) -> list[str]:
-        return sorted({kind.value for kind in settings_of(self.row).vendor.words.values()})
-
-    def user(self, owner: str | None) -> str | None:
-        """The twin's user for an employee's key or for somebody whom no employee is bound to."""
-        if owner is None:
-            return None
-        if owner not in self.users:
-            self.users[owner] = self.twin.seed_user(name=owner, email=f"{owner}@example.com")
-        return self.users[owner]
-
-    def _seed(self, state: Mapping[str, Any]) -> tuple[str, str]:
-        kind = settings_of(self.row).vendor.words[state["entity"]]
-        updated = state.get("updated")
-        common: dict[str, Any] = {
-            "phone": state.get("phone"),
-            "owner": self.user(state.get("owner")),
-            "updated": datetime.fromisoformat(str(updated)).replace(tzinfo=UTC) if updated else None,
-            "attribution": state.get("utm"),
-        }
-        if kind is RecordKind.CONTACT:
-            return kind.value, self.twin.seed_contact(**common)
-        _, contact = self.ids.get(str(state.get("contact") or self._only_contact()), ("contact", None))
-        seed = self.twin.seed_lead if kind is RecordKind.LEAD else self.twin.seed_deal
-        return kind.value, seed(**common, contact=contact, status=state.get("status", "open"))
-
-    def _only_contact(self) -> str | None:
-        return next((str(state["id"]) for state in self.row.body["crm_state"] if state["entity"] == "contact"), None)
-
-    def settings(self, options: Mapping[str, str]) -> dict[str, Any]:
-        """The part of the settings that names the twin's users and fields."""
-        employees = {
-            key: {"crm_user": self.user(key)} for key, employee in self.row.fixtures["employees"].items() if employee["crm_user"]
-        }
-        more: dict[str, Any] = {}
-        chosen = settings_of(self.row)
-        if chosen.missed_tasks.board and isinstance(self.twin, SendPulseTwin):
-            self.twin.seed_board(chosen.missed_tasks.board, ("To do", "Done"))
-        if chosen.utm_fields:
-            more["utm_fields"] = {name: self._own_field(field) for name, field in chosen.utm_fields.items()}
-        words = {kind.value: word for word, kind in reversed(settings_of(self.row).vendor.words.items())}
-        extra = {words[kind]: [[name, field] for name, field in fields.items()] for kind, fields in self.fields.items()}
-        return {
-            "crm": {"options": dict(options)},
-            "employees": employees,
-            "lines": [self.row.fixtures["line"]],
-            "fields": {"extra": extra},
-            **more,
-        }
 
 
 class Stage:

@@ -159,6 +159,10 @@ class StoreContract:
         store.accept(CALL, "ring", "first", NOON, settled=False)
         assert store.accept(CALL, "ring", "second", NOON, settled=False).events == {"ring": "first"}
 
+    def test_what_was_seen_of_the_client_comes_with_the_event(self, store: Store) -> None:
+        store.accept(CALL, "route", "{}", NOON, settled=True, client="seen")
+        assert store.accept(CALL, "ring", "{}", NOON, settled=True).client == "seen"
+
     def test_accepting_answers_with_the_whole_journal(self, store: Store) -> None:
         accepted(store, event="ring", settled=True)
         store.note(CALL, Changes(effects={"lead": "{}"}, client="anna", decision="d"))

@@ -91,7 +91,7 @@ def rights(function: str) -> set[tuple[str, str]]:
 
 
 FUNCTIONS = sorted(functions())
-READING = ["Recording"]
+READING = ["Recording", "SmartRouting"]
 """Functions that carry out no event."""
 PERFORMING = sorted(set(FUNCTIONS) - set(READING))
 INTAKE = sorted(id for id in PERFORMING if routes(id))
@@ -201,6 +201,15 @@ def test_opening_a_recording_touches_neither_journal_nor_clients_nor_queues_nor_
         ("dynamodb:UpdateItem", connections),
         *(("ssm:GetParameter", parameter(f"*/{name}")) for name in secrets),
     }
+
+
+def test_putting_callers_through_changes_no_client_and_promises_nothing() -> None:
+    tables = {"ProjectsTable": ["Query"], "ClientsTable": ["GetItem"], "JournalTable": ["GetItem", "UpdateItem"]}
+    tables["ConnectionsTable"] = ["GetItem", "UpdateItem", "DeleteItem"]
+    used = {(f"dynamodb:{action}", json.dumps(arn(table))) for table, actions in tables.items() for action in actions}
+    kept = {("ssm:GetParameter", parameter("*")), ("ssm:PutParameter", parameter("*/grant*"))}
+    found = {(action, resource) for action, resource in rights("SmartRouting") if not action.startswith(("logs:", "xray:"))}
+    assert found == used | kept
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from patchcord.crm.errors import CrmError, Transient
 from patchcord.model.effects import LogKind, TaskKind
 from patchcord.model.events import CallType, Outcome
 from patchcord.model.phone import Phone
 from patchcord.model.records import Record, RecordKind, Ref
+
+if TYPE_CHECKING:
+    from patchcord.crm.http import Http
 
 
 class DuePrecision(StrEnum):
@@ -47,6 +50,8 @@ class Requests:
 
     `task` is any one trace of a call: a task, a call, or a comment where the CRM has nothing better.
     `look_up_known` is for a client who has records, where that takes more than finding out that there are none.
+    `look_up_depth` is how many requests of a look-up, made with no more than those, have to wait for one another, the first
+    included: the round trips a caller waits for. For a client nobody knows; `look_up_depth_known` is for one with records.
     """
 
     look_up: int
@@ -54,6 +59,8 @@ class Requests:
     task: int
     completed_task: int
     look_up_known: int | None = None
+    look_up_depth: int = 1
+    look_up_depth_known: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +253,12 @@ class Lack:
 
 
 class Crm(Protocol):
-    """One connection to a vendor's CRM."""
+    """One connection to a vendor's CRM. `http.deadline` bounds every request of it, for callers who wait."""
 
     declaration: Declaration
+
+    @property
+    def http(self) -> Http: ...
 
     def find(self, phone: Phone, search: Search) -> tuple[Record, ...]:
         """Every record of the number, of all kinds, open or not, in the order the vendor gives them."""

@@ -286,19 +286,29 @@ class MissedTasks:
 
 @dataclass(frozen=True)
 class Routing:
-    """O-42…O-45."""
+    """O-42…O-45. `timeout` is how long a look-up may take in all; rules.md proposes 2 s, the product promises 2.5 s (design 9).
+    `last_owner`: when the CRM fails, the last known owner counts.
+
+    `reply` and `reply_key` are what the telephony was told to expect (telephony.md 1.7); `greeting` is how long MANGO's
+    greeting lasts, which is the time there is for an answer (S4-29, telephony.md 3.8).
+    """
 
     __pydantic_config__ = STRICT
     enabled: bool = False
     supported: bool = True
     priority: tuple[RecordKind, ...] = ()
     continue_on_unmapped_owner: bool = False
-    timeout: timedelta = timedelta(seconds=2)
+    timeout: timedelta = timedelta(seconds=2.5)
+    last_owner: bool = False
+    reply: Literal["text", "json", "json_rpc"] = "json"
+    reply_key: str = "destination"
+    greeting: timedelta = timedelta(seconds=8)
 
 
 @dataclass(frozen=True)
 class Block:
-    """O-46: one block of the forwarding scheme."""
+    """O-46: one block of the forwarding scheme. `to` is an employee's key, a department or a number; `direction` is which of
+    the employee's main directions is rung: the first, or the first that is a SIP account or a number."""
 
     __pydantic_config__ = STRICT
     type: Literal["responsible_by_crm", "responsible_by_calls", "employee", "department", "number", "webhook"]
@@ -307,6 +317,7 @@ class Block:
     period_days: int | None = None
     ring_seconds: int = 30
     to: str | None = None
+    direction: Literal["first", "sip", "number"] = "first"
 
 
 @dataclass(frozen=True)

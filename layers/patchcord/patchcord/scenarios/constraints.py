@@ -56,6 +56,10 @@ UNKNOWN_ROWS = frozenset({RowName.IN_ANSWERED_UNKNOWN, RowName.OUT_UNKNOWN})
 OTHER_ROWS = frozenset({RowName.IN_ANSWERED_BY_OTHER, RowName.OUT_ANSWERED_BY_OTHER})
 ADMIN_ROLES = frozenset({"admin", "administrator", "owner"})
 
+SHORTEST_LOOK_UP, LONGEST_LOOK_UP = timedelta(seconds=0.2), timedelta(seconds=10)
+LONGEST_RING = 300
+LONGEST_REPLY_KEY = 60
+
 LONGEST_LINK_DAYS = 3650
 HTTPS_ADDRESS = re.compile(r"https://(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::\d{1,5})?(?:/[A-Za-z0-9._~-]+)*/?")
 """An address to which paths can be added: without credentials, query or fragment."""
@@ -270,8 +274,44 @@ def routing(settings: Settings, facts: Facts) -> Findings:
     if len(set(settings.routing.priority)) < len(settings.routing.priority):
         yield Finding("ROUTING_PRIORITY_REPEATS", "routing.priority", "names a kind of record twice")
     for index, block in enumerate(settings.scheme.blocks):
-        if block.type == "responsible_by_crm" and not settings.routing.supported:
-            yield Finding("ROUTING_NOT_SUPPORTED", f"scheme.blocks.{index}", f"{settings.vendor.title} cannot route so")
+        place = f"scheme.blocks.{index}"
+        if block.type != "responsible_by_crm":
+            continue
+        if not settings.routing.supported:
+            yield Finding("ROUTING_NOT_SUPPORTED", place, f"{settings.vendor.title} cannot route so")
+        elif not (block.priority or settings.routing.priority):
+            yield Finding("ROUTING_PRIORITY_EMPTY", f"{place}.priority", "name at least one kind of record")
+        if len(set(block.priority)) < len(block.priority):
+            yield Finding("ROUTING_PRIORITY_REPEATS", f"{place}.priority", "names a kind of record twice")
+
+
+def routing_answer(settings: Settings, facts: Facts) -> Findings:
+    """O-45, O-46, P-WR-01: an answer that the telephony can wait for and find."""
+    if not SHORTEST_LOOK_UP <= settings.routing.timeout <= LONGEST_LOOK_UP:
+        yield Finding("ROUTING_TIMEOUT_NOT_POSSIBLE", "routing.timeout", "must be 0.2 to 10 seconds, such as PT2.5S")
+    if not 1 <= len(settings.routing.reply_key.strip()) <= len(settings.routing.reply_key) <= LONGEST_REPLY_KEY:
+        yield Finding("REPLY_KEY_NOT_POSSIBLE", "routing.reply_key", f"must be a name of 1 to {LONGEST_REPLY_KEY} characters")
+    rings = [(f"scheme.blocks.{index}", block.ring_seconds) for index, block in enumerate(settings.scheme.blocks)]
+    for place, seconds in [*rings, ("stickiness.global", settings.stickiness.everywhere.ring_seconds)]:
+        if not 1 <= seconds <= LONGEST_RING:
+            yield Finding("RING_TIME_NOT_POSSIBLE", f"{place}.ring_seconds", f"must be 1 to {LONGEST_RING} seconds")
+
+
+def block_targets(settings: Settings, facts: Facts) -> Findings:
+    """O-46: a block that names whom it rings names somebody."""
+    departments = {name for employee in settings.employees.values() for name in employee.departments}
+    for index, block in enumerate(settings.scheme.blocks):
+        place = f"scheme.blocks.{index}.to"
+        if block.type not in {"employee", "department", "number"}:
+            continue
+        if not block.to:
+            yield Finding("BLOCK_TARGET_REQUIRED", place, f"a block of type {block.type} says whom it rings")
+        elif block.type == "employee" and block.to not in settings.employees:
+            yield Finding("EMPLOYEE_UNKNOWN", place, f"{block.to!r} is no employee")
+        elif block.type == "department" and block.to not in departments:
+            yield Finding("DEPARTMENT_EMPTY", place, f"no employee belongs to {block.to!r}", "warning")
+        elif block.type == "number" and try_phone(block.to, settings.phone.default_region) is None:
+            yield Finding("NUMBER_NOT_READABLE", place, "is no possible phone number")
 
 
 def stickiness(settings: Settings, facts: Facts) -> Findings:
@@ -353,10 +393,12 @@ def miss_owners(settings: Settings, facts: Facts) -> Findings:
 
 
 def distribution(settings: Settings, facts: Facts) -> Findings:
-    """V-20 (S4-29, S4-30): these live in the PBX, so they can only be warned about."""
+    """V-20 (S4-29, S4-30): these live in the PBX, so they can only be warned about. What is known of the PBX comes before what
+    the settings say of it."""
     if not settings.distribute_to_responsible:
         return
-    if facts.greeting_seconds is not None and facts.greeting_seconds < 5:
+    told = facts.greeting_seconds
+    if (settings.routing.greeting.total_seconds() if told is None else told) < 5:
         yield Finding("GREETING_TOO_SHORT", "distribute_to_responsible", "the greeting must last 5 seconds or more", "warning")
     if facts.wait_for_end is False:
         yield Finding("GREETING_MUST_BE_AWAITED", "distribute_to_responsible", "set 'wait for the end' to yes", "warning")
@@ -476,6 +518,8 @@ CONSTRAINTS: tuple[Callable[[Settings, Facts], Findings], ...] = (
     task_kinds,
     field_mapping,
     routing,
+    routing_answer,
+    block_targets,
     stickiness,
     hours,
     missed_tasks,

@@ -60,6 +60,10 @@ CREATE_WORDS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+BLOCK_NAMES: Mapping[str, str] = {"responsible_manager": "responsible_by_crm"}
+"""Other names of blocks: what the block by CRM is called beside Salesforce (S3-53, C-10)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something about a document: `error` refuses it, `warning` does not. `field` is its dotted place."""
@@ -180,6 +184,9 @@ def canonical(document: Mapping[str, Any]) -> Tree:
         tree["rows"] = rows
     _rename(tree, "working_hours", {"from": "opens", "to": "closes"})
     _rename(tree, "stickiness", {"global": "everywhere"})
+    scheme = tree.get("scheme")
+    if isinstance(scheme, Mapping) and isinstance(scheme.get("blocks"), list):
+        tree["scheme"] = {**scheme, "blocks": [_canonical_block(block) for block in scheme["blocks"]]}
     if isinstance(tree.get("pipelines"), Mapping):
         rules = tree["pipelines"].get("rules")
         if isinstance(rules, list) and all(isinstance(rule, Mapping) for rule in rules):
@@ -197,6 +204,12 @@ def _traced_rows(document: Mapping[str, Any]) -> list[str]:
 def _rename(tree: Tree, key: str, names: Mapping[str, str]) -> None:
     if isinstance(tree.get(key), Mapping):
         tree[key] = {names.get(name, name): value for name, value in tree[key].items()}
+
+
+def _canonical_block(block: Any) -> Any:
+    if not isinstance(block, Mapping) or not isinstance(block.get("type"), str):
+        return block
+    return {**block, "type": BLOCK_NAMES.get(block["type"], block["type"])}
 
 
 def _canonical_row(row: Any) -> Any:

@@ -11,11 +11,12 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from http import HTTPStatus
 from importlib import import_module
+from time import monotonic
 from typing import Any, cast
 
 from patchcord.model.codec import dump
@@ -41,6 +42,9 @@ FINISHED = frozenset({Status.DONE, Status.DUPLICATE, Status.IGNORED, Status.FAIL
 
 Payload = Mapping[str, Any]
 Response = dict[str, Any]
+Before = Callable[[Project, Event, float], None]
+"""What cannot wait until an event is carried out: a caller is put through. It gets the second of `time.monotonic` at which
+the event came in."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,12 @@ class Service:
     queue: Queue
     clock: Clock
     observer: Observer
+    before: Before = lambda project, event, begun: None
 
 
 def webhook(service: Service, payload: Payload, provider: str, hint: str, deadline: Deadline) -> Response:
     """Answer one webhook of a telephony provider. `payload` is API Gateway's, version 2.0; `hint` what the URL says."""
-    path = payload.get("pathParameters") or {}
+    path, begun = payload.get("pathParameters") or {}, monotonic()
     try:
         project = service.projects.get(path.get("project", ""))
     except IncompleteProject as incomplete:
@@ -82,6 +87,11 @@ def webhook(service: Service, payload: Payload, provider: str, hint: str, deadli
         return problem(HTTPStatus.BAD_REQUEST, "The webhook could not be read.", bad.problems)
     if event is None:
         return _response(HTTPStatus.OK, "application/json", {"status": "acknowledged"})
+    try:
+        service.before(project, event, begun)
+    except Exception:  # the outermost edge: whatever goes wrong with routing, the event must be stored
+        service.observer.logger.exception("caller not put through")
+        service.observer.count("RoutingCrashed")
     return take(service, project, event, deadline)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import boto3
 from botocore.config import Config
 
 from patchcord.crm.connect import open_crm
+from patchcord.scenarios.routing import routes
 from patchcord.service.accept import Service
 from patchcord.service.clock import SystemClock
 from patchcord.service.observe import Observer
@@ -22,9 +24,13 @@ from patchcord.store.secrets import ParameterSecrets
 from patchcord.store.sqs import SqsQueue
 
 if TYPE_CHECKING:
+    from patchcord.model.events import Event
     from patchcord.model.roster import Roster
     from patchcord.service.projects import Project
     from patchcord.service.provider import Providers
+    from patchcord.service.put_through import Desk
+    from patchcord.telephony.mango.client import Mango
+
 
 AWS = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 """Every AWS call ends well before a function does. Where AWS is, boto3 takes from AWS_ENDPOINT_URL (the local stand)."""
@@ -77,6 +83,36 @@ def service() -> Service:
     projects = Projects(store(), secrets(), clock, open_crm)
     performer = Performer(store(), projects, clock, lambda project, crm: observer().alarm(project.name, crm), roster_of)
     return Service(projects, performer, queue(), clock, observer())
+
+
+@cache
+def pbx_service() -> Service:
+    """The service of a telephony that is told whom to ring, instead of asking (MANGO)."""
+    return replace(service(), before=before)
+
+
+def before(project: Project, event: Event, begun: float) -> None:
+    """Put the caller through, if the event is the chance for it."""
+    from patchcord.service.put_through import is_routable, put_through
+
+    if routes(project.settings) and is_routable(event):
+        put_through(desk(), project, event, begun)
+
+
+@cache
+def desk() -> Desk:
+    """What putting callers through needs."""
+    from patchcord.service.put_through import Desk
+    from patchcord.service.route import Router
+
+    kept = service()
+    router = Router(store(), kept.projects, kept.clock, observer())
+    return Desk(kept.projects, router, store(), kept.clock, observer(), providers_mango)
+
+
+def providers_mango(project: Project) -> Mango:
+    """MANGO's interface for a project."""
+    return providers().mango(project)
 
 
 @cache

@@ -9,11 +9,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from patchcord.model.events import CallType
 from patchcord.model.records import Record, Ref
+from patchcord.model.talks import Talk
 from patchcord.service.journal import record_of, record_tree
 
 MOST_MADE = 20
 """A client's latest own records that are remembered; older ones the CRM's search has long found."""
+
+
+MOST_TALKS = 20
+"""A client's latest calls that are remembered for routing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +36,27 @@ class Index:
     """What is known of a client without asking the CRM.
 
     `callback` is the id of our last callback task. `doubtful` names the calls of which it is not known what they have
-    written: until they are finished nothing else may be decided for the client.
+    written: until they are finished nothing else may be decided for the client. `talks` are the latest calls by their id,
+    `owner` is the employee who was last seen as the client's responsible: both for smart routing.
     """
 
     made: tuple[Made, ...] = ()
     callback: str | None = None
     doubtful: tuple[str, ...] = ()
+    talks: tuple[tuple[str, Talk], ...] = ()
+    owner: str | None = None
 
     def dump(self) -> str:
         made = [{"record": record_tree(item.record), "call": item.call, "at": item.at.isoformat()} for item in self.made]
-        return json.dumps({"made": made, "callback": self.callback, "doubtful": self.doubtful})
+        talks = [[call, talk.employee, talk.way, talk.at.isoformat(), talk.successful] for call, talk in self.talks]
+        tree = {"made": made, "callback": self.callback, "doubtful": self.doubtful, "talks": talks, "owner": self.owner}
+        return json.dumps({name: value for name, value in tree.items() if value or name == "made"})
+
+    def with_talk(self, call: str, talk: Talk) -> Index:
+        """The index with a call in it; what was known of the same call before is replaced."""
+        others = [(other, kept) for other, kept in self.talks if other != call]
+        latest = sorted([*others, (call, talk)], key=lambda item: (item[1].at, item[0]))
+        return replace(self, talks=tuple(latest[-MOST_TALKS:]))
 
     def with_doubt(self, call: str, doubtful: bool) -> Index:
         """The index with or without this call among the doubtful ones."""
@@ -63,7 +80,11 @@ def index_of(text: str | None) -> Index:
         return Index()
     tree = json.loads(text)
     made = tuple(Made(record_of(item["record"]), item["call"], datetime.fromisoformat(item["at"])) for item in tree["made"])
-    return Index(made, tree.get("callback"), tuple(tree.get("doubtful", ())))
+    talks = tuple(
+        (call, Talk(employee, CallType(way), datetime.fromisoformat(at), successful))
+        for call, employee, way, at, successful in tree.get("talks", ())
+    )
+    return Index(made, tree.get("callback"), tuple(tree.get("doubtful", ())), talks, tree.get("owner"))
 
 
 def merged(index: Index, found: Iterable[Record], now: datetime, lag: timedelta) -> tuple[Record, ...]:

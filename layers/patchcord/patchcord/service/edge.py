@@ -8,6 +8,7 @@ from typing import Any
 from patchcord.service import accept
 from patchcord.service.accept import Payload, Response, Service
 from patchcord.service.clock import Deadline
+from patchcord.service.put_through import Desk, webhook_number
 from patchcord.service.recordings import Recordings, answer
 from patchcord.service.retry import Retrier
 
@@ -34,6 +35,14 @@ def recording(recordings: Recordings, payload: Payload) -> Response:
         return answer(recordings, payload)
     finally:
         recordings.observer.flush()
+
+
+def smart_routing(desk: Desk, payload: Payload) -> Response:
+    """One question of a Webhook number, from payload to answer."""
+    try:
+        return webhook_number(desk, payload)
+    finally:
+        desk.observer.flush()
 
 
 def retry(service: Service, retrier: Retrier, event: Mapping[str, Any], context: Any) -> dict[str, Any]:

@@ -34,14 +34,30 @@ class Shut(Exception):
     reason: str
 
 
+def look_up_cost(crm: Crm) -> int:
+    """The units of one look-up of a number."""
+    declaration = crm.declaration
+    return (declaration.requests.look_up_known or declaration.requests.look_up) * declaration.rate.cost("search")
+
+
+def kept_for_routing(crm: Crm) -> int:
+    """The units of a window that are kept for routing: one look-up, but never more than half."""
+    return min(look_up_cost(crm), crm.declaration.rate.units // (PARTS + 1) // 2)
+
+
 @dataclass
 class Gate:
-    """Lets one worker's requests through. `units` are bought ahead, so that an event costs one round trip."""
+    """Lets one worker's requests through. `units` are bought ahead, so that an event costs one round trip.
+
+    `kept_free` are the units of each window that only `routing` may use: a caller waits for it, an event does not.
+    """
 
     store: Store
     project: str
     crm: Crm
     clock: Clock
+    routing: bool = False
+    kept_free: int = 0
     left: int = 0
 
     def reserve(self, units: int) -> None:
@@ -53,8 +69,9 @@ class Gate:
 
     @property
     def _most(self) -> int:
-        """What one window of ours holds."""
-        return max(1, self.crm.declaration.rate.units // (PARTS + 1))
+        """What one window of ours holds for this worker. A look-up for routing is never cut in two."""
+        whole = self.crm.declaration.rate.units // (PARTS + 1)
+        return max(whole, look_up_cost(self.crm)) if self.routing else max(1, whole - self.kept_free)
 
     def spend(self, units: int) -> None:
         """Use units that were reserved, or more."""

@@ -9,8 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from patchcord.model.codec import load
 from patchcord.model.effects import Decision
+from patchcord.model.events import Event
 from patchcord.model.records import Client, Owner, Record, RecordKind, Ref
+from patchcord.store.port import Entry
 
 
 class State(StrEnum):
@@ -127,6 +130,11 @@ def record_of(tree: Mapping[str, Any]) -> Record:
         attribution=tree.get("attribution"),
         owners=tuple(Owner(*owner) for owner in tree.get("owners", ())),
     )
+
+
+def events_of(entry: Entry) -> list[Event]:
+    """The events of a call, as they were accepted."""
+    return [load(body) for body in entry.events.values()]
 
 
 def decision_text(decision: Decision) -> str:

@@ -18,6 +18,8 @@ from patchcord.service.perform import Report, Status
 if TYPE_CHECKING:
     from aws_lambda_powertools import Tracer
 
+    from patchcord.scenarios.routes import Route
+
 NAMESPACE = "Patchcord"
 
 TRACED = "_X_AMZN_TRACE_ID"
@@ -83,6 +85,27 @@ class Observer:
             ms=round(milliseconds),
         )
         with single_metric(name="Latency", unit=MetricUnit.Milliseconds, value=milliseconds, namespace=NAMESPACE) as metric:
+            metric.add_dimension(name="crm", value=crm)
+
+    def routed(self, found: Route, milliseconds: int, failure: str, late: bool, crm: str) -> None:
+        """One line and the counts for an answered caller."""
+        self.count("Routed" if found.direction else "RoutedToNobody")
+        if failure:
+            self.count("RoutingFailed")
+        self.logger.info(
+            "caller routed",
+            source=found.source.value,
+            reason=found.reason.value,
+            block=found.block,
+            rules=list(found.rules),
+            failure=failure,
+            late=late,
+            crm=crm,
+            ms=milliseconds,
+        )
+        with single_metric(
+            name="RoutingLatency", unit=MetricUnit.Milliseconds, value=milliseconds, namespace=NAMESPACE
+        ) as metric:
             metric.add_dimension(name="crm", value=crm)
 
     def flush(self) -> None:

@@ -13,22 +13,24 @@ from enum import StrEnum
 
 from patchcord.crm.errors import CrmError, Gone, Transient, Unauthorised
 from patchcord.crm.port import Crm, Search
-from patchcord.model.codec import load
 from patchcord.model.effects import AddRecording, CreateRecord, Decision, Effect, Made, TaskKind, UpdateRecord
 from patchcord.model.events import Event, Moment
 from patchcord.model.phone import in_notation_of, read_phone
 from patchcord.model.records import Client, Record
 from patchcord.model.roster import Roster, needs_roster, with_roster
 from patchcord.model.settings import Settings
+from patchcord.model.talks import Talk
 from patchcord.model.timeline import Timeline, fold, is_ripe, ripe
 from patchcord.scenarios.decide import decide
 from patchcord.scenarios.owners import with_right_owners
+from patchcord.scenarios.routing import routes
 from patchcord.scenarios.screen import nothing_due, screen
+from patchcord.scenarios.talks import responsible_of, talk_of
 from patchcord.service.claims import LEASE, Claims, call_name, unresolved
 from patchcord.service.clients import Index, before_call, index_of, merged
 from patchcord.service.clock import Clock, Deadline
-from patchcord.service.gate import Gate, NotNow, Shut
-from patchcord.service.journal import EffectState, Snapshot, State, decision_text, effect_state, snapshot
+from patchcord.service.gate import Gate, NotNow, Shut, kept_for_routing, look_up_cost
+from patchcord.service.journal import EffectState, Snapshot, State, decision_text, effect_state, events_of, snapshot
 from patchcord.service.projects import Project, Projects
 from patchcord.service.writing import Writer, in_words
 from patchcord.store.port import CallKey, Changes, Claim, ClaimLost, Entry, Held, Store
@@ -119,7 +121,7 @@ class Performer:
         if screened is not None:
             return self._keep(key, event, body, Decision("ignored", reason=screened[0], rules=screened[1]))
         nothing = nothing_due(timeline, project.settings)
-        if nothing is not None:
+        if nothing is not None and talk_of(timeline, project.settings) is None:
             return self._keep_or_mend(project, key, event, body, nothing, promise, bury, deadline)
         if event.follows is None and not is_ripe(event, self._clock.now()):
             return self._hold(key, event, body, promise)
@@ -234,7 +236,7 @@ class Performer:
     def _run(
         self, project: Project, entry: Entry, claim: Claim, deadline: Deadline, bury: Bury, *, again: bool = False
     ) -> Report:
-        events = _events(entry)
+        events = events_of(entry)
         due = ripe(events, self._clock.now())
         unripe = tuple(event for event in events if event not in due)
         if not due:
@@ -245,8 +247,13 @@ class Performer:
         if screened is not None:
             decision = Decision("ignored", reason=screened[0], rules=screened[1])
             return self._settle_without_crm(entry, claim, decision, unripe)
-        crm = self._projects.crm(project)
         states = _states(entry)
+        nothing = nothing_due(timeline, project.settings)
+        if nothing is not None and not states:
+            talk = talk_of(timeline, project.settings)
+            return self._settle_without_crm(entry, claim, nothing, unripe, talk)
+        crm = self._projects.crm(project)
+        kept_free = kept_for_routing(crm) if routes(project.settings) else 0
         work = _Work(
             project=project,
             entry=entry,
@@ -256,7 +263,7 @@ class Performer:
             bury=bury,
             timeline=timeline,
             crm=crm,
-            gate=Gate(self._store, project.name, crm, self._clock),
+            gate=Gate(self._store, project.name, crm, self._clock, kept_free=kept_free),
             states=states,
             index=index_of(claim.index),
             unripe=unripe,
@@ -271,12 +278,15 @@ class Performer:
         roster = self._rosters(project)
         return timeline if roster is None else with_roster(timeline, roster)
 
-    def _settle_without_crm(self, entry: Entry, claim: Claim, decision: Decision, unripe: Sequence[Event]) -> Report:
-        changes = Changes(settled=_all_but(entry, unripe), decision=decision_text(decision))
-        self._store.finish(entry.key, claim, changes, claim.index)
-        if unripe:
-            return self._more_to_come(unripe)
-        return Report(Status.IGNORED, decision.situation, decision.reason, decision.rules)
+    def _settle_without_crm(
+        self, entry: Entry, claim: Claim, decision: Decision, unripe: Sequence[Event], talk: Talk | None = None
+    ) -> Report:
+        changes = Changes(settled=_all_but(entry, unripe), decision=decision_text(decision) if decision.situation else None)
+        index = claim.index if talk is None else index_of(claim.index).with_talk(call_name(entry.key), talk).dump()
+        self._store.finish(entry.key, claim, changes, index)
+        status = Status.IGNORED if decision.situation == "ignored" else Status.DONE
+        report = Report(status, decision.situation, decision.reason, decision.rules)
+        return self._more_to_come(unripe, report) if unripe else report
 
     def _more_to_come(self, unripe: Sequence[Event], report: Report | None = None) -> Report:
         """What could be done is done; the promise looks after the events that wait for others."""
@@ -387,7 +397,7 @@ class Performer:
     def _found(self, work: _Work) -> tuple[Record, ...]:
         declaration, settings = work.crm.declaration, work.settings
         floor = declaration.requests
-        look_up = (floor.look_up_known or floor.look_up) * declaration.rate.cost("search")
+        look_up = look_up_cost(work.crm)
         # a client of whom our index knows gets a task or two, a new one the whole set: bought at once, in one round trip
         likely = floor.task + floor.completed_task if work.index.made else floor.create + floor.task
         work.gate.reserve(look_up + likely)
@@ -447,7 +457,7 @@ class Performer:
         """Keep what was achieved, and give the claim back; the events stay unsettled. `forget` has the next try look again."""
         client = Snapshot(seen.client, LONG_AGO).dump() if forget else seen.dump()
         changes = Changes(effects=_texts(writer.states), client=client, decision=decision_text(decision))
-        self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer).dump())
+        self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer, seen).dump())
         return Report(report.status, decision.situation, report.reason, decision.rules, dict(writer.states), report.retry_after)
 
     def _finish(self, work: _Work, writer: Writer, seen: Snapshot, decision: Decision) -> Report:
@@ -461,19 +471,31 @@ class Performer:
             client=seen.dump(),
             decision=decision_text(decision),
         )
-        self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer).dump())
+        self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer, seen).dump())
         status = Status.FAILED if failed else Status.IGNORED if decision.situation == "ignored" else Status.DONE
         report = Report(status, decision.situation, decision.reason, decision.rules, dict(writer.states))
         return self._more_to_come(work.unripe, report) if work.unripe else report
 
-    def _new_index(self, work: _Work, writer: Writer) -> Index:
+    def _new_index(self, work: _Work, writer: Writer, seen: Snapshot) -> Index:
         index = work.index.with_made(writer.made, work.entry.key.call, self._clock.now())
+        talk = talk_of(work.timeline, work.settings)
+        if talk is not None:
+            index = index.with_talk(call_name(work.entry.key), talk)
         callback = writer.states.get(f"task:{TaskKind.CALLBACK.value}")
         doubtful = any(state.state is State.INTENDED for state in writer.states.values())
         return replace(
             index.with_doubt(call_name(work.entry.key), doubtful),
             callback=callback.id if callback is not None and callback.id is not None else index.callback,
+            owner=_responsible(work, seen) or index.owner,
         )
+
+
+def _responsible(work: _Work, seen: Snapshot) -> str | None:
+    """Who is the client's responsible as far as this call has found or made out; only where routing may ask (D-20)."""
+    if not work.settings.routing.last_owner:
+        return None
+    made = (owner for owner in _owners(work.states).values() if owner is not None)
+    return responsible_of(seen.client, work.settings) or next(made, None)
 
 
 def _requests_of(effects: Sequence[Effect]) -> int:
@@ -484,12 +506,12 @@ def _requests_of(effects: Sequence[Effect]) -> int:
 
 def _identity(entry: Entry) -> str:
     """What is claimed for a call: its client, or the call itself while nobody has told who that is."""
-    return fold(_events(entry)).client or f"{entry.key.provider}:{entry.key.call}"
+    return fold(events_of(entry)).client or f"{entry.key.provider}:{entry.key.call}"
 
 
 def _has_ended(entry: Entry, now: datetime) -> bool:
     """Whether the end of the call is known and may have been acted upon."""
-    return any(event.moment is Moment.END and is_ripe(event, now) for event in _events(entry))
+    return any(event.moment is Moment.END and is_ripe(event, now) for event in events_of(entry))
 
 
 def _until_ripe(events: Sequence[Event], now: datetime) -> timedelta:
@@ -523,10 +545,6 @@ def search_of(settings: Settings, e164: str) -> Search:
     wanted = settings.fields.extra if settings.existing.fill_empty_utm else {}
     attribution = {kind: dict(pairs) for kind, pairs in wanted.items()}
     return Search(region=settings.phone.default_region, formats=formats, attribution=attribution)
-
-
-def _events(entry: Entry) -> list[Event]:
-    return [load(body) for body in entry.events.values()]
 
 
 def _states(entry: Entry) -> dict[str, EffectState]:

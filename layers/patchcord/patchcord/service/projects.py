@@ -83,7 +83,7 @@ class Projects:
     def __init__(self, store: Store, secrets: Secrets, clock: Clock, connect: Connect) -> None:
         self._store, self._secrets, self._clock, self._connect = store, secrets, clock, connect
         self._cached: dict[str, tuple[datetime, Project | None]] = {}
-        self._connections: dict[tuple[str, int], Crm] = {}
+        self._connections: dict[tuple[str, int, str], Crm] = {}
 
     def get(self, name: str) -> Project | None:
         """The project, None if there is none of that name."""
@@ -114,12 +114,14 @@ class Projects:
         """A secret of the project, None if there is none; at most 5 minutes old."""
         return self._secrets.get(project, name)
 
-    def crm(self, project: Project) -> Crm:
-        """The connection to the project's CRM."""
-        key = (project.name, project.version)
+    def crm(self, project: Project, use: str = "events") -> Crm:
+        """The connection to the project's CRM. Each use has its own: routing cuts its requests off, events must not be."""
+        key = (project.name, project.version, use)
         if key not in self._connections:
             crm = project.settings.crm
-            self._connections = {other: kept for other, kept in self._connections.items() if other[0] != project.name}
+            self._connections = {
+                other: kept for other, kept in self._connections.items() if other[:2] == key[:2] or other[0] != project.name
+            }
             # the dates of tasks are the project's, wherever a CRM keeps no time of day
             options = {"timezone": project.settings.timezone, **crm.options}
             self._connections[key] = self._connect(crm.vendor, options, self._secrets, self._store, project.name)

@@ -200,13 +200,13 @@ class DynamoStore:
 
     # --- journal ---
 
-    def accept(self, key: CallKey, event: str, body: str, at: datetime, settled: bool) -> Entry:
+    def accept(self, key: CallKey, event: str, body: str, at: datetime, settled: bool, client: str | None = None) -> Entry:
         """Store an event unless its key is there already; the whole journal of the call comes back.
 
         Deliveries of one event may have equal bodies, so a random receipt beside it tells which of them was first.
         """
         receipt = token_hex(8)
-        write = self._journal(key, Changes(settled=frozenset({event} if settled else ())))
+        write = self._journal(key, Changes(settled=frozenset({event} if settled else ()), client=client))
         write.put_once(f"e:{event}", body)
         write.put_once(f"r:{event}", receipt)
         write.add("accepted", frozenset({event}))

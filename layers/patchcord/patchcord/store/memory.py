@@ -135,11 +135,11 @@ class MemoryStore:
 
     # --- journal ---
 
-    def accept(self, key: CallKey, event: str, body: str, at: datetime, settled: bool) -> Entry:
+    def accept(self, key: CallKey, event: str, body: str, at: datetime, settled: bool, client: str | None = None) -> Entry:
         """Store an event unless its key is there already."""
         at = datetime.fromisoformat(stamp(at))
         with self._world():
-            call = self._write(key, Changes(settled=frozenset({event} if settled else ())))
+            call = self._write(key, Changes(settled=frozenset({event} if settled else ()), client=client))
             fresh = event not in call.events
             call.events.setdefault(event, body)
             call.at = call.at or at

@@ -147,10 +147,10 @@ class Store(Protocol):
 
     # --- journal ---
 
-    def accept(self, key: CallKey, event: str, body: str, at: datetime, settled: bool) -> Entry:
+    def accept(self, key: CallKey, event: str, body: str, at: datetime, settled: bool, client: str | None = None) -> Entry:
         """Store an event unless its key is there already; the whole journal of the call comes back.
 
-        `settled` marks an event for which nothing is to be done.
+        `settled` marks an event for which nothing is to be done; `client` is the client as seen just now.
         """
         ...
 

@@ -36,10 +36,10 @@ def _root(request: HttpRequest) -> dict[str, object]:
         raise unreadable("UTF-8", "another encoding") from None
     if not text:
         return {}
-    return json_object(text) if _isjson_object(request, text) else _form(text)
+    return json_object(text) if _is_json(request, text) else _form(text)
 
 
-def _isjson_object(request: HttpRequest, text: str) -> bool:
+def _is_json(request: HttpRequest, text: str) -> bool:
     """By content type; a JSON text under the label of a form is still JSON, `{{Имя}}=…` is a form (telephony.md 1.2)."""
     return "json" in request.headers.get("content-type", "").lower() or (text[0] in "{[" and not text.startswith("{{"))
 
