@@ -21,7 +21,7 @@ from sandbox.twins.base import ManualClock, serve
 from tests.golden import mango
 from tests.golden.payloads import deliveries
 from tests.golden.rows import Row, begun_at, document
-from tests.golden.twin import Seeds
+from tests.golden.seeds import Seeds
 from tests.harness import Context, World, function, world
 
 REGION = "eu-central-1"

@@ -31,7 +31,7 @@ from sandbox.template import load
 from sandbox.twins import twin_class
 from sandbox.twins.base import serve
 from tests.golden.rows import document as row_document
-from tests.golden.twin import Seeds
+from tests.golden.seeds import Seeds
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = 15
