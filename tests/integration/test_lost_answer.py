@@ -15,7 +15,7 @@ from sandbox.demo import DEMOS, VendorDemo
 from sandbox.twins import twin_class
 from sandbox.twins.base import ManualClock, Twin, serve
 from tests.harness import START, world
-from tests.integration.demo import after_call, document
+from tests.integration.demo import after_call, answer, document
 
 PLAIN_HUBSPOT = ("hubspot", {"marker_property": "none"})
 CASES = [*((vendor, {}) for vendor in VENDORS), PLAIN_HUBSPOT]
@@ -42,6 +42,20 @@ def writes_of_a_call(vendor: str, options: Mapping[str, str], lost: bool) -> Cou
             product.keep_promises()
             assert not product.queue.buried
             return Counter((write.do, write.kind) for write in twin.ledger[before:])
+
+
+def test_a_recording_that_comes_while_the_task_is_in_doubt_is_added_to_it() -> None:
+    """D-28: the task was written without it, and its answer got lost."""
+    clock = ManualClock(START)
+    twin: Twin = twin_class("pipedrive")(clock=clock)
+    with serve(twin) as running, world(document(twin, running.url), manual=clock) as product:
+        product.post("in.answer", answer())
+        twin.lose_next_write()
+        product.post("in.after", after_call(has_recording="0", recording=""))
+        product.post("in.after", after_call())
+        product.keep_promises()
+        assert len(twin.writes("task")) == 1
+        assert [write for write in twin.ledger if write.do == "update" and write.fields.get("recording")]
 
 
 @pytest.mark.parametrize(("vendor", "options"), CASES)

@@ -13,7 +13,17 @@ from enum import StrEnum
 
 from patchcord.crm.errors import CrmError, Gone, Transient, Unauthorised
 from patchcord.crm.port import Crm, Search
-from patchcord.model.effects import AddRecording, CreateRecord, Decision, Effect, Made, TaskKind, UpdateRecord
+from patchcord.model.effects import (
+    AddRecording,
+    CreateRecord,
+    CreateTask,
+    Decision,
+    Effect,
+    LogCall,
+    Made,
+    TaskKind,
+    UpdateRecord,
+)
 from patchcord.model.events import Event, Moment
 from patchcord.model.phone import in_notation_of, read_phone
 from patchcord.model.records import Client, Record
@@ -443,9 +453,12 @@ class Performer:
     def _intend(self, work: _Work, writer: Writer, effects: Sequence[Effect], seen: Snapshot) -> None:
         now = self._clock.now()
         for effect in effects:
-            since = writer.states[effect.key].since if effect.key in writer.doubtful else now
-            owner = writer.states[effect.key].owner if effect.key in writer.doubtful else _owner(effect)
-            writer.states[effect.key] = EffectState(State.INTENDED, in_words(effect), since, effect.rules, owner=owner)
+            if effect.key in writer.doubtful:  # what it was first intended with may stand in the CRM
+                writer.states[effect.key] = replace(writer.states[effect.key], what=in_words(effect), rules=effect.rules)
+                continue
+            writer.states[effect.key] = EffectState(
+                State.INTENDED, in_words(effect), now, effect.rules, owner=_owner(effect), recording=_recorded(effect)
+            )
         changes = Changes(effects=_texts(writer.states), client=seen.dump())
         work.claim = self._store.begin(work.entry.key, work.claim, changes, now + LEASE)
 
@@ -525,6 +538,10 @@ def _all_but(entry: Entry, unripe: Sequence[Event]) -> frozenset[str]:
 
 def _owner(effect: Effect) -> str | None:
     return effect.owner if isinstance(effect, CreateRecord) else None
+
+
+def _recorded(effect: Effect) -> bool:
+    return isinstance(effect, CreateTask | LogCall) and effect.recording is not None
 
 
 def _owners(states: Mapping[str, EffectState]) -> dict[str, str | None]:

@@ -174,10 +174,12 @@ class Writer:
         if effect.targets and not targets:
             self._fail(effect.key, "the record it belongs to could not be written")
             return
-        written = self._found_trace(effect, targets) if effect.key in self.doubtful else None
-        if written is None:
-            self.gate.spend(1)
-            written = self._task(effect, targets) if isinstance(effect, CreateTask) else self._log(effect, targets)
+        found = self._found_trace(effect, targets) if effect.key in self.doubtful else None
+        if found is not None:
+            self._done(effect.key, found, recording=self.states[effect.key].recording)
+            return
+        self.gate.spend(1)
+        written = self._task(effect, targets) if isinstance(effect, CreateTask) else self._log(effect, targets)
         self._done(effect.key, written, recording=effect.recording is not None)
 
     def _found_trace(self, effect: CreateTask | LogCall, targets: tuple[Ref, ...]) -> str | None:
