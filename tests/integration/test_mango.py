@@ -29,6 +29,9 @@ from tests.mango_scenarios import (
     CLIENT,
     ENTRY,
     MISSED_BY_EMPLOYEE,
+    MISSED_IN_GROUP,
+    MISSED_IN_MENU,
+    OUTGOING,
     RECORDED,
     ROUTED,
     SCENARIOS,
@@ -251,6 +254,34 @@ def test_every_crm_takes_mangos_calls(vendor: str) -> None:
             "".join(filter(str.isdigit, str(write.fields.get("phone")))) for write in here.twin.writes("create")
         }
         assert not here.product.queue.buried
+
+
+OWNERLESS = ("altegio", "sendpulse")
+"""Altegio's clients belong to nobody; SendPulse's are made while it rings, before anybody has them (S2-02)."""
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_the_settings_that_were_made_for_mango_work_with_every_crm(vendor: str) -> None:
+    """S4-03, S4-05, S4-08, S4-36, S4-39, S4-41, S4-43."""
+    made_for_mango = {
+        "answered_new": "client",
+        "missed_new": "client",
+        "update_owner_on_transfer": True,
+        "create_on_outgoing": True,
+        "group_missed_owner": "boris",
+        "ivr_missed_owner": "olena",
+        "names": {"auto_client_in": "New ({HH:MM}, in)", "auto_client_out": "New ({HH:MM}, out)"},
+    }
+    with office(vendor, **made_for_mango) as here:
+        expected = {"New (12:00, in)": ["boris", "boris", "olena"], "New (12:00, out)": ["anna"]}
+        owners: dict[str, list[str | None]] = {name: [] for name in expected}
+        for number, scenario in enumerate((TRANSFERRED, MISSED_IN_GROUP, MISSED_IN_MENU, OUTGOING)):
+            before = len(here.twin.ledger)
+            here.hear(as_another_call(scenario.events, number))
+            (client_made,) = [one for one in here.state(here.twin.ledger[before:]) if one["kind"] == "contact"]
+            owners[str(client_made["name"])].append(client_made.get("owner"))
+        assert {name: len(found) for name, found in owners.items()} == {name: len(whom) for name, whom in expected.items()}
+        assert vendor in OWNERLESS or owners == expected
 
 
 # --- who gets in ---

@@ -282,6 +282,10 @@ def neutral_kinds(tree: Tree) -> list[Finding]:
     findings: list[Finding] = []
 
     def kind(word: Any, place: str) -> Any:
+        if word == "primary" and primary in {None, "none"}:
+            only = f"{tree['vendor']['title']} has clients, and nothing else that could be made for a call"
+            findings.append(Finding("ENTITY_NOT_IN_CRM", place, only))
+            return RecordKind.CONTACT.value
         if word == "primary":
             return kind(primary, place)
         if not isinstance(word, str) or word not in words:

@@ -72,6 +72,8 @@ class Texts:
         if kind == "contact" and self.timeline.person_name:
             return self.timeline.person_name
         template: str | None = getattr(own, kind, None)
+        if kind == "contact" and template is None and self._own_auto_client() is not None:
+            template = "{auto_client}"
         if kind == "lead" and template is None and self.timeline.kind is EventKind.MESSENGER:
             template = self.settings.messenger.name_template or names["messenger"]
         if kind == "lead" and template is None and self.timeline.kind is EventKind.FORM:
@@ -126,9 +128,15 @@ class Texts:
         }
 
     def _auto_client(self) -> str:
-        key = "auto_client_out" if self.timeline.call_type is CallType.OUT else "auto_client_in"
-        own: str | None = getattr(self.settings.names, key)
-        return fill(own or self.words["names"][key], self.values)
+        return fill(self._own_auto_client() or self.words["names"][self._auto_client_key()], self.values)
+
+    def _own_auto_client(self) -> str | None:
+        """The project's template for clients made automatically (S4-05, S4-45); setting it is enough to have it used."""
+        own: str | None = getattr(self.settings.names, self._auto_client_key())
+        return own
+
+    def _auto_client_key(self) -> str:
+        return "auto_client_out" if self.timeline.call_type is CallType.OUT else "auto_client_in"
 
 
 def texts_of(timeline: Timeline, settings: Settings) -> Texts:
