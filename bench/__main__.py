@@ -12,7 +12,7 @@ from bench.figures import Measure, all_hold, table
 
 def measures() -> dict[str, Measure]:
     """The measures by name, in the order in which they are run and printed."""
-    from bench import cpu, crm_requests, deciding, round_trips, startup
+    from bench import answering, cpu, crm_requests, deciding, round_trips, routing, startup
 
     found = (
         Measure("startup", "1  start-up: processor time of a fresh process beside boto3 with a DynamoDB client", startup.measure),
@@ -20,6 +20,12 @@ def measures() -> dict[str, Measure]:
         Measure("aws", "3  AWS round trips of one event (Pipedrive)", round_trips.measure),
         Measure("crm", "4  CRM requests of one call, beside the least the vendor's interface allows", crm_requests.measure),
         Measure("cpu", "5  processor time of one event in a warm handler, beside parsing and one put", cpu.measure),
+        Measure(
+            "routing",
+            "6  routing: answers for a known client in delays of 150 ms, p50 / p99 (one request after another)",
+            routing.measure,
+        ),
+        Measure("answers", "7  routing: what an answer costs, and whether it is given in time", answering.measure),
     )
     return {measure.name: measure for measure in found}
 

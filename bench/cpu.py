@@ -128,7 +128,7 @@ def with_aws(situation: Situation) -> float:
 def replayed(situation: Situation) -> Iterator[Callable[[int], None]]:
     """The product on recorded answers; what is given delivers the event, always the same one."""
     clock, handler, event = ManualClock(situation.begun), function("incoming_call").handler, event_of(situation.name)
-    dynamodb, sqs = (_client(service, situation.aws) for service in ("dynamodb", "sqs"))
+    dynamodb, sqs = (client(service, situation.aws) for service in ("dynamodb", "sqs"))
     queue = SqsQueue(sqs, *(f"https://sqs.{REGION}.amazonaws.com/123456789012/{name}" for name in QUEUES))
 
     def deliver(_: int) -> None:
@@ -142,21 +142,22 @@ def replayed(situation: Situation) -> Iterator[Callable[[int], None]]:
 
 def floor() -> float:
     """The least a handler does that keeps an event: parse it, put one item."""
-    client, event = _client("dynamodb", Answers()), event_of(SITUATIONS[0])
+    dynamodb, event = client("dynamodb", Answers()), event_of(SITUATIONS[0])
     event |= {"body": json.dumps(deliveries(row(SITUATIONS[0]))[-1].payload), "isBase64Encoded": False}
 
     def deliver(_: int) -> None:
         body = json.loads(event["body"])
-        client.put_item(TableName=TABLES.journal, Item={"id": {"S": body["uniqueid"]}, "body": {"S": event["body"]}})
+        dynamodb.put_item(TableName=TABLES.journal, Item={"id": {"S": body["uniqueid"]}, "body": {"S": event["body"]}})
 
     deliver(0)
     return _per_event(deliver)
 
 
-def _client(service: str, answers: Answers) -> Any:
-    client = boto3.client(service, region_name=REGION, aws_access_key_id="bench", aws_secret_access_key="bench")
-    answer_aws(client, answers)
-    return client
+def client(service: str, answers: Answers) -> Any:
+    """A client of an AWS service, answered from the record."""
+    made = boto3.client(service, region_name=REGION, aws_access_key_id="bench", aws_secret_access_key="bench")
+    answer_aws(made, answers)
+    return made
 
 
 def _per_event(deliver: Callable[[int], None]) -> float:

@@ -125,8 +125,8 @@ class Stand:
 
 
 @contextmanager
-def stand(one: Row, telephony: str = "ringostat") -> Iterator[Stand]:
-    """The product, with the row's CRM state in a twin, and nothing in the store but the project."""
+def stand(one: Row, telephony: str = "ringostat", more: Mapping[str, Any] | None = None) -> Iterator[Stand]:
+    """The product, with the row's CRM state in a twin, and nothing in the store but the project and `more` settings."""
     clock, counter = ManualClock(begun_at(one)), Counter()
     twin = twin_class(one.crm)(clock=clock)
     with mock_aws(), serve(twin) as running:
@@ -135,7 +135,7 @@ def stand(one: Row, telephony: str = "ringostat") -> Iterator[Stand]:
         queue = KeepingQueue(sqs, *(sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES))
         connection = twin.connection(running.url)
         body = merge(document(one), Seeds(one, twin).settings(connection.options))
-        body = merge(body, {"telephony": {"provider": telephony}})
+        body = merge(merge(body, {"telephony": {"provider": telephony}}), more or {})
         with world(body, manual=clock, store=store, queue=queue, secrets=connection.secrets) as product:
             product.service.projects.get(product.project)
             yield Stand(product, body, counter, queue, dynamodb, sqs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from patchcord.crm.altegio import reading, writing
@@ -24,6 +25,7 @@ from patchcord.crm.port import (
     User,
     Written,
 )
+from patchcord.crm.together import together
 from patchcord.model.phone import Phone, digits_of
 from patchcord.model.records import Record, RecordKind, Ref
 from patchcord.wire import Answer, segment
@@ -61,7 +63,7 @@ class Altegio:
         if rows and all(reading.is_hidden(row) for row in rows):
             raise Misconfigured(VENDOR, "search", "the numbers of clients are hidden from the user of the token")
         wanted = search.attribution.get(RecordKind.CONTACT) or {}
-        return tuple(self._told(row, wanted) for row in reading.of_number(rows, phone, search))
+        return tuple(together([partial(self._told, row, wanted) for row in reading.of_number(rows, phone, search)]))
 
     def _search(self, terms: Sequence[str]) -> Iterator[Row]:
         """The clients that contain one of the terms, page after page."""

@@ -73,7 +73,7 @@ class Creatio:
     # --- look-up (5)
 
     def find(self, phone: Phone, search: Search) -> tuple[Record, ...]:
-        """Two requests: who has the number; then theirs, and leads with the number in other spellings.
+        """One request for who has the number, and one more for what is theirs if there is anybody.
 
         One more when attribution is wanted of records that were found.
         """
@@ -81,13 +81,13 @@ class Creatio:
         first = [
             queries.by_number("Contact", queries.PEOPLE, phone, connection),
             queries.by_number("Account", queries.FIRMS, phone, connection),
-            queries.leads_with([queries.plain_tail(phone)], connection),
+            queries.leads_with((queries.plain_tail(phone), *queries.spelled_tails(phone)), connection),
         ]
         people_rows, firm_rows, leads = self._ask(first, "look up", cost="search")
         people = reading.holders(people_rows, "Contact", phone, search)
         people = {key: row for key, row in people.items() if not self._is_employee(row)}
         firms = reading.holders(firm_rows, "Account", phone, search)
-        theirs = self._of_holders(phone, search, people, firms)
+        theirs = self._of_holders(people, firms)
         own_leads = (reading.lead(row) for row in reading.leads_of_number(leads, phone, search))
         contacts = (reading.contact(row) for row in people.values())
         organizations = (reading.organization(row) for row in firms.values())
@@ -98,13 +98,12 @@ class Creatio:
         """Employees are contacts too, but no clients (5.1)."""
         return reading.key_of(row.get("TypeId")) == self._connection.ids["employee_type"]
 
-    def _of_holders(self, phone: Phone, search: Search, people: Mapping[str, Row], firms: Mapping[str, Row]) -> Iterator[Record]:
-        """Leads and opportunities of those who have the number, the contacts' accounts, and leads in other spellings."""
+    def _of_holders(self, people: Mapping[str, Row], firms: Mapping[str, Row]) -> Iterator[Record]:
+        """Leads and opportunities of those who have the number, and the contacts' accounts."""
         connection, who, which = self._connection, [*people][: queries.MOST_IDS], [*firms][: queries.MOST_IDS]
-        asked = {"spelled": queries.leads_with(queries.spelled_tails(phone), connection)}
-        if who or which:
-            asked["leads"] = queries.leads_of(who, which, connection)
-            asked["deals"] = queries.deals_of(who, which, connection)
+        if not who and not which:
+            return
+        asked = {"leads": queries.leads_of(who, which, connection), "deals": queries.deals_of(who, which, connection)}
         if who:
             asked["joined"] = queries.joined_deals_of(who, connection)
         employers = {reading.key_of(row.get("AccountId")) for row in people.values()} - {None, *firms}
@@ -112,7 +111,6 @@ class Creatio:
             asked["employers"] = queries.records("Account", (key or "" for key in employers), queries.FIRMS.split(","))
         found = dict(zip(asked, self._ask([*asked.values()], "look up", cost="search"), strict=True))
         yield from (reading.lead(row) for row in found.get("leads", ()))
-        yield from (reading.lead(row) for row in reading.leads_of_number(found["spelled"], phone, search))
         yield from (reading.joined_deal(row) for row in found.get("joined", ()))
         yield from (reading.deal(row) for row in found.get("deals", ()))
         yield from (reading.organization(row) for row in found.get("employers", ()))

@@ -33,7 +33,7 @@ DECLARATION = Declaration(
     search_lag=timedelta(minutes=2),
     # no limit is documented but slow queries hurt live users: a few at a time (2)
     rate=Rate(units=10, window=timedelta(seconds=1), costs={"search": 2}),
-    requests=Requests(look_up=2, create=1, task=1, completed_task=1),
+    requests=Requests(look_up=1, create=1, task=1, completed_task=1, look_up_known=2, look_up_depth_known=2),
     name_length=500,
     text_length=60_000,
     assumed=(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from patchcord.crm.errors import Gone, Misconfigured, Rejected
 from patchcord.crm.http import Http
@@ -12,6 +13,7 @@ from patchcord.crm.hubspot.declaration import VENDOR, VERSION
 from patchcord.crm.hubspot.reading import Row
 from patchcord.crm.hubspot.writing import OBJECTS, is_property_name
 from patchcord.crm.port import Search
+from patchcord.crm.together import together
 from patchcord.model.phone import Phone, notations
 from patchcord.model.records import Record, RecordKind
 
@@ -21,7 +23,6 @@ NEWEST = {CONTACT: "lastmodifieddate"}
 MOST_ROWS, MOST_OWNERS = 100, 50
 """Rows of one search; contacts or companies whose records are asked for, so that the body stays below its limit."""
 
-T = TypeVar("T")
 Filter = Mapping[str, Any]
 
 
@@ -45,7 +46,7 @@ class LookUp:
         firms = [self._record(row, ORGANIZATION, search) for row in companies]
         if not people and not firms:
             return ()
-        tasks = [_later(self._related, kind, people[:MOST_OWNERS], firms[:MOST_OWNERS], search) for kind in self._primary]
+        tasks = [partial(self._related, kind, people[:MOST_OWNERS], firms[:MOST_OWNERS], search) for kind in self._primary]
         related = [record for found in together(tasks) for record in found]
         return (*people, *firms, *reading.companies_of(people, firms), *related)
 
@@ -54,10 +55,10 @@ class LookUp:
     def _holders(self, phone: Phone, search: Search) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
         """The contacts and companies of the number."""
         kinds = (CONTACT, ORGANIZATION)
-        found = dict(zip(kinds, together([_later(self._by_number, kind, phone, search) for kind in kinds]), strict=True))
+        found = dict(zip(kinds, together([partial(self._by_number, kind, phone, search) for kind in kinds]), strict=True))
         if not any(found.values()) and not search.formats:
             others = kinds[: len(self._primary)]
-            found |= zip(others, together([_later(self._by_text, kind, phone, search) for kind in others]), strict=True)
+            found |= zip(others, together([partial(self._by_text, kind, phone, search) for kind in others]), strict=True)
         return found[CONTACT], found[ORGANIZATION]
 
     def _by_number(self, kind: RecordKind, phone: Phone, search: Search) -> tuple[Row, ...]:
@@ -163,18 +164,3 @@ def _ends(row: Row) -> set[str]:
     """The other ends of an object's associations; their ids are numbers here (1)."""
     ends = row.get("to")
     return {str(end.get("toObjectId")) for end in ends if isinstance(end, dict)} if isinstance(ends, list) else set()
-
-
-def _later(work: Callable[..., T], *arguments: Any) -> Callable[[], T]:
-    return lambda: work(*arguments)
-
-
-def together(tasks: Sequence[Callable[[], T]]) -> list[T]:
-    """The results of all, worked on at the same time; raises the first error once all have ended."""
-    if len(tasks) == 1:
-        return [tasks[0]()]
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(max_workers=len(tasks)) as pool:
-        futures = [pool.submit(task) for task in tasks]
-    return [future.result() for future in futures]

@@ -26,7 +26,7 @@ DECLARATION = Declaration(
     tasks=True,
     search_lag=timedelta(minutes=5),
     rate=Rate(units=10, window=timedelta(seconds=1)),
-    requests=Requests(look_up=1, create=2, task=1, completed_task=1, look_up_known=2),
+    requests=Requests(look_up=1, create=2, task=1, completed_task=1, look_up_known=2, look_up_depth_known=2),
     text_length=30_000,
     assumed=(
         "possibleDuplicates takes several notations of a number at once (4, 14); the option `look_up` = `search` searches.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import tzinfo
 from typing import Any
 
@@ -13,6 +13,7 @@ from patchcord.crm.port import User
 from patchcord.crm.retailcrm import reading, writing
 from patchcord.crm.retailcrm.declaration import FIRST_STATUS, VENDOR, Connection
 from patchcord.crm.retailcrm.reading import Row
+from patchcord.crm.together import together
 from patchcord.model.records import RecordKind
 from patchcord.wire import Answer, segment
 
@@ -64,6 +65,13 @@ class Account:
         found: Mapping[str, Any] = reading.part(self.read(path, operation), name, dict, operation)
         return found
 
+    def learn(self, statuses: Iterable[str]) -> None:
+        """Read what orders of these statuses are read by and what is not known yet: groups and time zone, at the same time."""
+        unread: list[Callable[[], object]] = [] if self._zone else [self.zone]
+        if any(self._is_new(status) for status in statuses):
+            unread.append(self.read_groups)
+        together(unread)
+
     # --- statuses (5)
 
     def is_open(self, status: str) -> bool:
@@ -72,11 +80,14 @@ class Account:
             return status not in self._connection.closed_statuses
         if status == FIRST_STATUS:
             return True
-        if status not in self._groups and self._may_read_groups():
+        if self._is_new(status):
             self.read_groups()
         return self._groups.get(status) not in self._connection.closed_groups
 
-    def _may_read_groups(self) -> bool:
+    def _is_new(self, status: str) -> bool:
+        """Whether the groups must be read to tell of this status, and may be read again already."""
+        if self._connection.closed_statuses or status == FIRST_STATUS or status in self._groups:
+            return False
         return self._groups_at is None or self._clock() - self._groups_at > GROUPS_FRESH
 
     def read_groups(self) -> frozenset[str]:

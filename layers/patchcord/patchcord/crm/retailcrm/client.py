@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient
@@ -28,6 +29,7 @@ from patchcord.crm.retailcrm.account import API, ENTITIES, Account
 from patchcord.crm.retailcrm.check import lacks
 from patchcord.crm.retailcrm.declaration import DECLARATION, VENDOR, Connection, RetailDialect
 from patchcord.crm.retailcrm.reading import Row
+from patchcord.crm.together import together
 from patchcord.model.phone import Phone
 from patchcord.model.records import Record, RecordKind, Ref
 from patchcord.wire import Answer, segment
@@ -61,7 +63,7 @@ class RetailCrm:
     # --- look-up (6.2)
 
     def find(self, phone: Phone, search: Search) -> tuple[Record, ...]:
-        """Customers and orders at the same time: two requests. One more, once, for a status or the time zone not known yet."""
+        """Customers and orders at the same time: two requests. Once two more, together, for statuses and the time zone."""
         for notation in self._connection.phone_search:
             found = self._find(writing.search_term(phone, notation), phone, search)
             if found:
@@ -69,25 +71,23 @@ class RetailCrm:
         return ()
 
     def _find(self, term: str, phone: Phone, search: Search) -> tuple[Record, ...]:
-        some, others = self._both(term)
+        some, others = together([partial(self._customers, term), partial(self._orders, term)])
         customers = reading.of_number(some, phone, search)
         orders = reading.orders_of(others, customers, phone, search)
         if not customers and not orders:
             return ()
+        self._account.learn(str(row.get("status") or "") for row in orders)
         zone = self._account.zone()
         return (
             *(reading.customer(row, search, zone) for row in customers),
             *(reading.order(row, search, zone, self._account.is_open) for row in orders),
         )
 
-    def _both(self, term: str) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-        """What the searches for customers and for orders find; neither waits for the other."""
-        from concurrent.futures import ThreadPoolExecutor
+    def _customers(self, term: str) -> tuple[Row, ...]:
+        return self._account.page("/customers", "customers", {"filter[name]": term}, "search customers")[0]
 
-        with ThreadPoolExecutor(1) as pool:
-            orders = pool.submit(self._account.page, "/orders", "orders", {"filter[customer]": term}, "search orders")
-            customers, _ = self._account.page("/customers", "customers", {"filter[name]": term}, "search customers")
-            return customers, orders.result()[0]
+    def _orders(self, term: str) -> tuple[Row, ...]:
+        return self._account.page("/orders", "orders", {"filter[customer]": term}, "search orders")[0]
 
     # --- records (7)
 

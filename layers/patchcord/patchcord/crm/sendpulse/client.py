@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from patchcord.crm.errors import CrmError, Gone, Rejected
@@ -26,6 +27,7 @@ from patchcord.crm.sendpulse import lost, reading, writing
 from patchcord.crm.sendpulse.account import Account
 from patchcord.crm.sendpulse.declaration import DECLARATION, VENDOR, Connection
 from patchcord.crm.sendpulse.reading import Row
+from patchcord.crm.together import together
 from patchcord.model.phone import Phone
 from patchcord.model.records import Record, RecordKind, Ref
 from patchcord.wire import segment
@@ -58,7 +60,8 @@ class SendPulse:
         """Two requests: the contacts, then the deals of each that has some; or the contacts once more when none was found."""
         contacts = reading.in_listed_formats(self._contacts_with(phone, search.region), phone, search)
         wanted = search.attribution
-        deals = {record.id: record for row in contacts for record in self._deals_of(row, wanted.get(RecordKind.DEAL))}
+        owned = together([partial(self._deals_of, row, wanted.get(RecordKind.DEAL)) for row in contacts])
+        deals = {record.id: record for records in owned for record in records}
         return (*(reading.read_contact(row, wanted.get(RecordKind.CONTACT)) for row in contacts), *deals.values())
 
     def _contacts_with(self, phone: Phone, region: str) -> tuple[Row, ...]:
@@ -71,16 +74,16 @@ class SendPulse:
                 return own
         return ()
 
-    def _deals_of(self, contact: Row, attribution: Mapping[str, str] | None) -> Iterator[Record]:
+    def _deals_of(self, contact: Row, attribution: Mapping[str, str] | None) -> tuple[Record, ...]:
         """The deals of a contact; it tells how many there are. One deleted in between has none."""
         key = str(contact["id"])
         if contact.get("dealsQty") == 0:
-            return
+            return ()
         try:
             rows = self._account.rows(f"{CONTACTS}/{segment(key)}/deals", "list deals")
         except Gone:
-            return
-        yield from (reading.read_deal(row, key, attribution) for row in rows if "id" in row)
+            return ()
+        return tuple(reading.read_deal(row, key, attribution) for row in rows if "id" in row)
 
     # --- records (5)
 

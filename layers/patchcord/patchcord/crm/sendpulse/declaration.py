@@ -29,7 +29,8 @@ DECLARATION = Declaration(
     tasks=True,
     search_lag=timedelta(minutes=1),
     rate=Rate(units=10, window=timedelta(seconds=1)),
-    requests=Requests(look_up=2, create=2, task=1, completed_task=1),
+    # deals can be searched by number, but only as it is written; those of a contact are found through it (4)
+    requests=Requests(look_up=2, create=2, task=1, completed_task=1, look_up_depth=2),
     assumed=(
         "The expression `like` finds a part of a number, and several conditions on one field are ANDed (4).",
         "A number that no piece finds is looked for once more as it is written with its plus sign (4).",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from patchcord.crm.errors import CrmError, Gone, Transient
 from patchcord.crm.http import Http, error_of
+from patchcord.crm.together import together
 from patchcord.crm.zoho_crm import reading, writing
 from patchcord.crm.zoho_crm.declaration import DECLARATION, VENDOR, Connection, Together
 from patchcord.crm.zoho_crm.dialect import EnvelopeDialect, ZohoDialect, details_of, error_entry
@@ -70,10 +72,7 @@ class Api:
         if len(parts) == 1:
             return [(parts[0], self.call(parts[0], operation))]
         if self.connection.composite is Together.NEVER:
-            from concurrent.futures import ThreadPoolExecutor
-
-            with ThreadPoolExecutor(len(parts)) as pool:
-                return list(zip(parts, pool.map(lambda part: self.call(part, operation), parts), strict=True))
+            return list(zip(parts, together([partial(self.call, part, operation) for part in parts]), strict=True))
         answers = self.composite(parts, operation, cost, rollback=False)
         for answer in answers:
             error = self.error(answer, operation)

@@ -28,7 +28,8 @@ DECLARATION = Declaration(
     search_lag=timedelta(minutes=5),
     # no burst is published, only calls at the same time: 5 on Free, 10 to 25 above it (2)
     rate=Rate(units=10, window=timedelta(seconds=1)),
-    requests=Requests(look_up=3, create=3, task=1, completed_task=1),
+    # tickets wait for the contacts: they are theirs, or found by their own number when there are none (5, 12)
+    requests=Requests(look_up=3, create=3, task=1, completed_task=1, look_up_depth=2),
     assumed=(
         "Numbers are searched as they are stored, so the usual notations are all asked for, with wildcards in the list (5).",
         "If such values are refused with 422, numbers are searched as digits, with and without country code (5).",
