@@ -30,10 +30,11 @@ from werkzeug.wrappers import Request, Response
 from patchcord.service import bootstrap
 from patchcord.service.projects import SHORTEST_SECRET
 from patchcord.store.port import Entry
-from sandbox import aws, demo, display, template
+from sandbox import aws, demo, display, journal, template
 from sandbox.clock import StandClock, one_clock
 from sandbox.host import Host, Logs, PortTaken, collected
-from sandbox.player.play import Outcome, Stage, play
+from sandbox.player.outcome import Outcome
+from sandbox.player.play import Stage, play
 from sandbox.player.players import PLAYERS, Player
 from sandbox.player.scene import Scene
 from sandbox.player.script import Script
@@ -88,6 +89,11 @@ class Stand:
         """A call of a new client to copy."""
         return self.player.command(self.demo, self.demo.hooks(self.url), self.clock.now())
 
+    @property
+    def question(self) -> str:
+        """A question whom to ring to copy, empty where the telephony does not ask."""
+        return "" if self.player.question is None else self.player.question(self.demo.questions(self.url))
+
 
 # --- putting it up ---
 
@@ -125,7 +131,8 @@ def new_container(service: str) -> Iterator[None]:
 def _forget(service: str) -> None:
     """What `bootstrap` built, and the powertools' logger, which writes to where stdout once went."""
     parts: tuple[Any, ...] = (bootstrap.service, bootstrap.store, bootstrap.queue, bootstrap.secrets, bootstrap.observer)
-    for part in (*parts, bootstrap.retrier, bootstrap.providers, bootstrap.recordings):
+    parts += (bootstrap.retrier, bootstrap.providers, bootstrap.recordings, bootstrap.pbx_service, bootstrap.desk)
+    for part in parts:
         part.cache_clear()
     logging.getLogger(service).handlers.clear()
     logging.Logger.manager.loggerDict.pop(service, None)
@@ -135,10 +142,10 @@ def pages(begun: datetime, clock: StandClock) -> dict[str, Callable[[Request], R
     """The stand's own pages: the journal for people and for programs."""
 
     def calls() -> list[dict[str, Any]]:
-        return display.journal(entries(begun, clock.now()))
+        return journal.calls(entries(begun, clock.now()))
 
     return {
-        JOURNAL: lambda _: Response(display.journal_page(demo.PROJECT, calls()), mimetype="text/html"),
+        JOURNAL: lambda _: Response(journal.page(demo.PROJECT, calls()), mimetype="text/html"),
         f"{JOURNAL}.json": lambda _: Response(json.dumps(calls(), ensure_ascii=False), mimetype="application/json"),
     }
 
@@ -169,15 +176,7 @@ def played_day(now: datetime) -> date:
 def play_day(stand: Stand, options: Options, console: Console) -> int:
     """Play the day and show it. 0 when every event ended as its script says and nothing is left over."""
     day = scripted(stand, options)
-    stage = Stage(
-        hooks=stand.demo.hooks(stand.url),
-        project=demo.PROJECT,
-        journal=bootstrap.store(),
-        trouble=stand.demo.trouble,
-        patience=15 + 1200 / options.accelerate,
-        skip=stand.clock.skip if options.accelerate > 1 else lambda by: None,
-    )
-    outcomes = list(_with_progress(play(stage, day), _number_of_events(day), console))
+    outcomes = list(_with_progress(play(stage(stand, options), day), _number_of_events(day), console))
     ending = _ending(stand, options)
     console.print(display.day(outcomes, console.width))
     console.print()
@@ -186,6 +185,29 @@ def play_day(stand: Stand, options: Options, console: Console) -> int:
     for difference in differences:
         console.print(f"NOT AS SCRIPTED: {difference}", style="bold red", markup=False)
     return NOT_AS_SCRIPTED if differences else 0
+
+
+def stage(stand: Stand, options: Options) -> Stage:
+    """Where the day is played."""
+    hurried, twin = options.accelerate > 1, stand.demo.twin
+
+    def until(at: datetime) -> None:
+        left = max(at - stand.clock.now(), timedelta(0))
+        stand.clock.skip(left) if hurried else time.sleep(left.total_seconds())
+
+    return Stage(
+        hooks=stand.demo.hooks(stand.url),
+        questions=stand.demo.questions(stand.url),
+        project=demo.PROJECT,
+        journal=bootstrap.store(),
+        trouble=stand.demo.trouble,
+        relieve=twin.behave,
+        requests=lambda: len(twin.requests),
+        pbx=stand.demo.office,
+        patience=15 + 1200 / options.accelerate,
+        skip=stand.clock.skip if hurried else lambda by: None,
+        until=until,
+    )
 
 
 def scripted(stand: Stand, options: Options) -> tuple[Scene[Any], ...]:
@@ -266,7 +288,7 @@ def _refuse(console: Console, words: str) -> int:
 def _stay(console: Console, stand: Stand) -> None:
     """Print where things are, and wait for Ctrl-C."""
     console.print()
-    display.addresses(console, stand.addresses, stand.player, stand.command)
+    display.addresses(console, stand.addresses, stand.player, stand.command, stand.question)
     console.print("\nEverything stays up until Ctrl-C.")
     try:
         threading.Event().wait()

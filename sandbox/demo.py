@@ -102,6 +102,10 @@ class Demo:
         """Where the project's webhooks go: a delivery's path follows."""
         return f"{host}/v1/hooks/{PROJECT}/{self.webhook_secret}/"
 
+    def questions(self, host: str) -> str:
+        """Where the project's Webhook number asks whom to ring; the name of a block may follow."""
+        return f"{host}/v1/routing/{PROJECT}/{self.webhook_secret}/"
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """Whatever must be seen nowhere."""
@@ -118,9 +122,11 @@ class Demo:
         return told if self.office is None else {**told, "provider": "mango", "base_url": self.office.url}
 
     def trouble(self, name: str) -> None:
-        """Let the CRM do something wrong, once: `rate_limit` or `lost_answer`."""
+        """Let the CRM do something wrong, once: `rate_limit`, `lost_answer`, or `late`: a request is not answered."""
         if name == "rate_limit":
             self.twin.misbehave(Fault("status", status=429))
+        elif name == "late":
+            self.twin.misbehave(Fault("hang"))
         else:
             self.twin.lose_next_write()
 
@@ -138,7 +144,7 @@ def running(vendor: str, clock: StandClock, secret: str | None = None, telephony
     functions': the product compares what a CRM says of times with its own.
     """
     with ExitStack() as parts:
-        own = parts.enter_context(office(COLLEAGUES, {SALES: "Sales"}, clock.now)) if telephony == "mango" else None
+        own = parts.enter_context(office(COLLEAGUES, {SALES: "Sales"}, clock.now, ZONE)) if telephony == "mango" else None
         running_twin = parts.enter_context(serve(twin_class(vendor)(clock=clock.now, search_lag=SEARCH_LAG)))
         twin, connection = running_twin.twin, running_twin.twin.connection(running_twin.url)
         hooks, key = secret or secrets.token_urlsafe(24), secrets.token_urlsafe(24)
@@ -201,13 +207,14 @@ def _seed_clients(demo: Demo, users: Mapping[str, str]) -> dict[str, list[Record
 def _seed_client(
     demo: Demo, phone: str, name: str, owner: str, kind: RecordKind | None = None, what: str = "", status: Status = "open"
 ) -> list[Record]:
-    """A contact, and a lead or deal of him if the CRM has that kind; what a look-up will tell of them."""
+    """A contact, and a lead or deal of him if the CRM has that kind; what a look-up will tell of them (Altegio: no owner)."""
     contact = demo.twin.seed_contact(phone=phone, name=name, owner=owner)
-    records = [Record(RecordKind.CONTACT, contact, owner=owner)]
+    told = owner if profile(demo.vendor)["vendor"].get("owners", True) else None
+    records = [Record(RecordKind.CONTACT, contact, owner=told)]
     if kind in profile_kinds(demo.vendor):
         seed = demo.twin.seed_lead if kind is RecordKind.LEAD else demo.twin.seed_deal
         made = seed(name=f"{what} for {name}", phone=phone, owner=owner, contact=contact, status=status)
-        records.append(Record(kind, made, owner=owner, open=status == "open", contact=contact))
+        records.append(Record(kind, made, owner=told, open=status == "open", contact=contact))
     return records
 
 
@@ -236,8 +243,23 @@ def settings(demo: Demo, options: Mapping[str, str], users: Mapping[str, str]) -
         "blocked_numbers": [BLOCKED],
         "tasks": {"deadline": "PT2H"},
         "fields": {"extra": _visit_fields(demo)},
+        **_routing(demo),
     }
     return merge(base, DEMOS.get(demo.vendor, VendorDemo()).settings)
+
+
+def _routing(demo: Demo) -> dict[str, Any]:
+    """Callers are put through to whoever called them last, else to the responsible, where the CRM can tell him (C-12).
+
+    At any hour: the calls are of the day, and the clock that routing reads is that of whoever looks on.
+    """
+    sticky = {"enabled": True, "period_days": 7, "working_hours_only": False}
+    asked = demo.office is None and profile(demo.vendor)["routing"].get("supported", True)
+    return {
+        "stickiness": {"global": sticky},
+        "routing": {"enabled": asked},
+        "distribute_to_responsible": demo.office is not None,
+    }
 
 
 def _employee(person: Person, users: Mapping[str, str]) -> dict[str, Any]:

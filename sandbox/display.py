@@ -1,9 +1,7 @@
-"""What the stand shows: the day as a table, a summary, addresses to try things at; and the journal as a page."""
+"""What the stand shows: the day as a table, a summary, addresses to try things at."""
 
 from __future__ import annotations
 
-import html
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,13 +14,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from patchcord.model.codec import load
 from patchcord.model.phone import masked
-from patchcord.model.timeline import fold
-from patchcord.service.journal import EffectState, effect_state
-from patchcord.store.port import Entry
-from sandbox.player.play import Outcome, Written
+from sandbox.player.outcome import Outcome, Written
 from sandbox.player.players import Player
+from sandbox.player.routed import Routing
+from sandbox.player.webhook_number import Question
 from sandbox.twins.base import Write
 
 WIDE = 124
@@ -45,6 +41,7 @@ REFUSED = {
     404: "refused, 404: there is nothing here",
 }
 ACKNOWLEDGED = "tells nothing that is needed"
+ROUTED = "ring whom"
 
 
 class Screen(Console):
@@ -74,18 +71,33 @@ def _heading() -> tuple[Text, ...]:
 def _call_table(scene: Sequence[Outcome], width: int) -> RenderableType:
     """A line about the call, and below it its events."""
     title = Text(f"{masked(scene[0].scene.call.client)}  {scene[0].scene.shows}", style="bold")
-    return Group(Text(), title, _grid([_cells(outcome) for outcome in scene], width))
+    return Group(Text(), title, _grid([row for outcome in scene for row in _rows(outcome)], width))
 
 
-def _cells(outcome: Outcome) -> tuple[RenderableType, ...]:
-    return (
-        Text(_clock(outcome), style="dim"),
-        _event(outcome),
-        outcome.situation,
-        _written(outcome),
-        Text(_rules(outcome), style="dim"),
-        f"{outcome.milliseconds:.0f}",
-    )
+def _rows(outcome: Outcome) -> Iterator[tuple[Text, ...]]:
+    """What came of a delivery; whom the caller was put through to is a row of its own."""
+    clock = Text(_clock(outcome), style="dim")
+    if not (isinstance(outcome.delivery, Question) and outcome.routing):
+        rules, milliseconds = Text(_rules(outcome.rules), style="dim"), Text(f"{outcome.milliseconds:.0f}")
+        yield clock, Text(_event(outcome)), Text(outcome.situation), _written(outcome), rules, milliseconds
+    if outcome.routing is not None:
+        found, rules = outcome.routing, Text(_rules(outcome.routing.rules), style="dim")
+        whom = _problems(outcome, _whom(found)) if isinstance(outcome.delivery, Question) else _whom(found)
+        yield (
+            clock,
+            Text(ROUTED),
+            Text(f"{found.routed.source}: {found.routed.reason}"),
+            whom,
+            rules,
+            Text(f"{found.milliseconds}"),
+        )
+
+
+def _whom(found: Routing) -> Text:
+    """Who is rung, and as whom the telephony knows him."""
+    if found.routed.direction:
+        return Text(f"{found.employee} is rung: {found.routed.direction}", style="green")
+    return Text(f"nobody, the scheme goes on{': the CRM was too slow' if found.routed.late else ''}", style="dim")
 
 
 def _grid(rows: Sequence[Sequence[RenderableType]], width: int) -> Table:
@@ -103,12 +115,9 @@ def _list(outcomes: Sequence[Outcome]) -> Iterator[RenderableType]:
     for scene in _scenes(outcomes):
         yield Text(f"{masked(scene[0].scene.call.client)}  {scene[0].scene.shows}", style="bold")
         for outcome in scene:
-            line = Text(f"{_clock(outcome)} {_event(outcome)}: ")
-            if outcome.situation:
-                line.append(f"{outcome.situation}; ")
-            line.append_text(_written(outcome))
-            line.append(f"  {_rules(outcome)}  {outcome.milliseconds:.0f} ms", style="dim")
-            yield Padding(line, (0, 0, 0, 2))
+            for clock, event, situation, written, rules, milliseconds in _rows(outcome):
+                line = Text.assemble(clock, " ", event, ": ", situation, "; " if situation else "", written)
+                yield Padding(line.append(f"  {rules}  {milliseconds} ms", style="dim"), (0, 0, 0, 2))
         yield Text()
 
 
@@ -128,8 +137,8 @@ def _clock(outcome: Outcome) -> str:
     return f"{outcome.delivery.at:%H:%M:%S}"
 
 
-def _rules(outcome: Outcome) -> str:
-    return " ".join(dict.fromkeys(outcome.rules))
+def _rules(rules: Iterable[str]) -> str:
+    return " ".join(dict.fromkeys(rules))
 
 
 def _event(outcome: Outcome) -> str:
@@ -141,6 +150,10 @@ def _written(outcome: Outcome) -> Text:
     text = Text(", ".join(map(_thing, outcome.written)), style="green") if outcome.written else _why_nothing(outcome)
     if outcome.later is not None:
         text.append(f"  (answered 202, finished by its promise {outcome.later:.1f} s later)", style="yellow")
+    return _problems(outcome, text)
+
+
+def _problems(outcome: Outcome, text: Text) -> Text:
     for problem in outcome.problems:
         text.append(f"\nnot as scripted: {problem}", style="bold red")
     return text
@@ -199,12 +212,25 @@ def _facts(outcomes: Sequence[Outcome], ending: Ending) -> Iterator[tuple[str, s
     yield "refused", f"{status['refused']}{_listed(refused)}"
     if status["acknowledged"]:
         yield "acknowledged", f"{status['acknowledged']}, which tell nothing that is needed"
+    if status["answered"]:
+        yield "answered", f"{status['answered']} questions whom to ring"
+    routings = [outcome.routing for outcome in outcomes if outcome.routing is not None]
+    if routings:
+        yield "routed", _routed(routings)
     yield ending.crm, _ledger(ending.ledger)
     yield "queues", f"{ending.promises} promises left, {ending.dead_letters} dead letters"
     if ending.failures:
         yield "failures", f"{len(ending.failures)}{_listed(Counter(ending.failures))}: the log has the traces"
     as_scripted = sum(1 for outcome in outcomes if not outcome.problems)
     yield "result", f"{as_scripted} of {len(outcomes)} events ended as their script says"
+
+
+def _routed(routings: Sequence[Routing]) -> str:
+    somebody = sum(1 for found in routings if found.routed.direction)
+    slowest = max(found.milliseconds for found in routings)
+    late = sum(1 for found in routings if found.routed.late)
+    waited = f"; for {late} the CRM was too slow, and was not waited for" if late else ""
+    return f"{somebody} of {len(routings)} callers to somebody, slowest {slowest} ms{waited}"
 
 
 def _listed(counted: Counter[Any]) -> str:
@@ -255,11 +281,13 @@ class Addresses:
     aws: str
 
 
-def addresses(console: Console, known: Addresses, player: Player, command: str) -> None:
+def addresses(console: Console, known: Addresses, player: Player, command: str, question: str = "") -> None:
     """The addresses, each on a line of its own that a terminal does not break."""
+    asking = (("Whom to ring for a client, as Ringostat's Webhook number asks", question),) if question else ()
     lines = (
         (f"The project's webhooks ({player.transport})", f"{known.hooks}{player.moments}"),
         (f"Try one: a new client, answered. {player.note}", command),
+        *asking,
         ("What stands in the CRM: the twin's ledger", known.ledger),
         ("What was decided and done for each call, and by which rules", f"{known.journal}   ({known.journal}.json)"),
         ("What the functions logged", known.log),
@@ -268,61 +296,3 @@ def addresses(console: Console, known: Addresses, player: Player, command: str) 
     for title, line in lines:
         console.print(f"[bold]{escape(title)}[/bold]")
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
-
-
-# --- the journal ---
-
-
-def journal(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """The calls of a project in words, numbers masked."""
-    return [_call(entry) for entry in entries]
-
-
-def _call(entry: Entry) -> dict[str, Any]:
-    decision = json.loads(entry.decision) if entry.decision else {}
-    timeline = fold([load(body) for body in entry.events.values()]) if entry.events else None
-    return {
-        "call": entry.key.call,
-        "heard": f"{entry.at:%Y-%m-%d %H:%M:%S}" if entry.at else "",
-        "client": masked(timeline.client if timeline else None),
-        "situation": decision.get("situation", ""),
-        "reason": decision.get("reason", ""),
-        "rules": decision.get("rules", []),
-        "events": {key: "carried out" if key in entry.settled else "promised" for key in sorted(entry.events)},
-        "effects": [_effect(key, effect_state(text)) for key, text in entry.effects.items()],
-    }
-
-
-def _effect(key: str, state: EffectState) -> dict[str, Any]:
-    return {
-        "key": key,
-        "what": state.what,
-        "state": state.state.value,
-        "id": state.id,
-        "rules": list(dict.fromkeys(state.rules)),
-        "words": state.words,
-    }
-
-
-def journal_page(project: str, calls: Sequence[dict[str, Any]]) -> str:
-    """The journal as a page."""
-    head = "".join(f"<th>{name}" for name in ("heard (UTC)", "call", "client", "situation", "effects", "rules", "events"))
-    rows = "".join(_row(call) for call in calls)
-    style = "body{font:15px/1.5 sans-serif;margin:2em}td,th{padding:.2em .8em .2em 0;text-align:left;vertical-align:top}"
-    title = html.escape(f"Journal of {project}")
-    return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{style}</style></head>'
-        f"<body><h1>{title}</h1><p>{len(calls)} calls, the latest first</p><table><tr>{head}</tr>{rows}</table></body></html>"
-    )
-
-
-def _row(call: dict[str, Any]) -> str:
-    effects = [f"{it['what']} {it['id'] or ''} ({it['state']}) {it['words']}".strip() for it in call["effects"]]
-    events = [f"{key}: {state}" for key, state in call["events"].items()]
-    situation = ": ".join(filter(None, (call["situation"], call["reason"])))
-    cells = ((call["heard"],), (call["call"],), (call["client"],), (situation,), effects, call["rules"], events)
-    return f"<tr>{''.join(map(_cell, cells))}</tr>"
-
-
-def _cell(lines: Iterable[str]) -> str:
-    return f"<td>{'<br>'.join(map(html.escape, lines))}</td>"

@@ -27,6 +27,11 @@ def ringostat(hooks: str, line: str, login: str) -> str:
     return f"curl -s -H 'content-type: application/json' -d '{json.dumps(fields)}' {hooks}ringostat/in/after"
 
 
+def question(questions: str, client: str) -> str:
+    """Whom to ring for a client, asked as a Webhook number does."""
+    return f"curl -s -d caller_number={client.removeprefix('+')} {questions.removesuffix('/')}"
+
+
 def mango(hooks: str, account: Account, line: str, extension: str, now: datetime) -> str:
     """The summary of an answered call that is over at `now`. The shell signs it, so that it can be changed."""
     begun = int((now - timedelta(seconds=WAIT + TALK)).timestamp())

@@ -1,7 +1,7 @@
 """A day of the demo project: its calls as they happened, and for each delivery what has to come of it.
 
 The expectations are Pipedrive's default scenario (rules.md 1.0). They say what each single event adds: `contact`, `lead`,
-`log`, `task:callback` are the keys of effects.
+`log`, `task:callback` are the keys of effects. Some calls begin with a question of the scheme's Webhook number: whom to ring.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sandbox.demo import (
     STRANGER,
 )
 from sandbox.player.ringostat import ScriptedCall
-from sandbox.player.scene import AGAIN, NOBODY, NOT_YET, UNREADABLE, Scene, at, done, ignored, later, moved
+from sandbox.player.scene import AGAIN, NOBODY, NOT_YET, UNREADABLE, Scene, at, done, ignored, known, later, moved, nobody, rings
 
 AD = {
     "substitution_type": "dynamic",
@@ -60,11 +60,12 @@ DAY: tuple[Scene[ScriptedCall], ...] = (
         expects=(NOT_YET, done("in_answered_new", *NEW), done("in_answered_new", "log")),
     ),
     Scene(
-        shows="Anna answers her own client (payload with a nested group)",
-        call=_in("09:15:42", ANNAS_CLIENT, people=(ANNA,), talk=95, status="REPEATED", style="nested"),
+        shows="Anna is rung for her own client: the call's events ask the CRM no second time (payload with a nested group)",
+        call=_in("09:15:42", ANNAS_CLIENT, asks="json", people=(ANNA,), talk=95, status="REPEATED", style="nested"),
         expects=(
+            rings("demo_anna"),
             NOT_YET,
-            done("in_answered_existing_by_responsible"),
+            known("in_answered_existing_by_responsible"),
             done("in_answered_existing_by_responsible", "log"),
         ),
     ),
@@ -78,9 +79,9 @@ DAY: tuple[Scene[ScriptedCall], ...] = (
         ),
     ),
     Scene(
-        shows="A new client is missed",
-        call=_in("09:48:20", "+380661112202", status="NO ANSWER", wait=35, visit=AD),
-        expects=(NOT_YET, done("in_missed_new", *NEW, "task:callback")),
+        shows="A new client, whom nobody is responsible for, is missed",
+        call=_in("09:48:20", "+380661112202", asks="json", status="NO ANSWER", wait=35, visit=AD),
+        expects=(nobody("not_found"), NOT_YET, done("in_missed_new", *NEW, "task:callback")),
     ),
     Scene(
         shows="Boris calls the missed client back (form fields)",
@@ -150,8 +151,8 @@ DAY: tuple[Scene[ScriptedCall], ...] = (
     ),
     Scene(
         shows="A blocked number calls",
-        call=_in("12:20:00", BLOCKED, people=(ANNA,), talk=12),
-        expects=(ignored("blocked_number"),) * 3,
+        call=_in("12:20:00", BLOCKED, asks="get", people=(ANNA,), talk=12),
+        expects=(nobody("blocked_number"), *(ignored("blocked_number"),) * 3),
     ),
     Scene(
         shows="One of the company's own lines calls another",
@@ -164,9 +165,9 @@ DAY: tuple[Scene[ScriptedCall], ...] = (
         expects=(NOT_YET, done("in_answered_new", *NEW), done("in_answered_new"), done("in_answered_new", "log")),
     ),
     Scene(
-        shows="All lines busy for a client who has a deal but no lead (GET)",
-        call=_in("13:15:40", DEAL_CLIENT, status="BUSY", wait=3, style="get"),
-        expects=(NOT_YET, done("in_missed_existing", "lead", "task:callback")),
+        shows="Anna is busy when a client calls who has a deal of hers but no lead (GET, whom to ring as well)",
+        call=_in("13:15:40", DEAL_CLIENT, asks="get", status="BUSY", wait=3, style="get"),
+        expects=(rings("demo_anna"), NOT_YET, done("in_missed_existing", "lead", "task:callback")),
     ),
     Scene(
         shows="A new client leaves a voice message",
@@ -175,8 +176,8 @@ DAY: tuple[Scene[ScriptedCall], ...] = (
     ),
     Scene(
         shows="Somebody calls who hides his number",
-        call=_in("14:05:05", None, status="NO ANSWER", wait=18),
-        expects=(ignored("hidden_number"), ignored("hidden_number")),
+        call=_in("14:05:05", None, asks="json", status="NO ANSWER", wait=18),
+        expects=(nobody("hidden_number"), ignored("hidden_number"), ignored("hidden_number")),
     ),
     Scene(
         shows="A new client gets lost in the voice menu",
@@ -232,6 +233,27 @@ DAY: tuple[Scene[ScriptedCall], ...] = (
         trouble="lost_answer",
     ),
     Scene(
+        shows="The missed client of the morning calls again: Boris, who called back, is rung, though he is not responsible",
+        call=_in("16:20:40", "+380661112202", asks="json", people=(BORIS,), talk=95, status="REPEATED"),
+        expects=(
+            rings("demo_boris", "stickiness"),
+            NOT_YET,
+            done("in_answered_existing_by_other"),
+            done("in_answered_existing_by_other", "log", "task:review_call"),
+        ),
+    ),
+    Scene(
+        shows="The CRM does not answer while a client waits: nobody, in time, and the scheme goes on to Olena",
+        call=_in("16:25:12", DEAL_CLIENT, asks="json", people=(OLENA,), talk=118, status="REPEATED"),
+        expects=(
+            nobody("crm_failed", late=True),
+            NOT_YET,
+            done("in_answered_existing_by_responsible"),
+            done("in_answered_existing_by_responsible", "log"),
+        ),
+        trouble="late",
+    ),
+    Scene(
         shows="A body that nobody can read",
         call=_in("16:30:00", ANNAS_CLIENT, people=(ANNA,), talk=10, steps=("after",)),
         expects=(UNREADABLE,),
@@ -244,11 +266,12 @@ DAY: tuple[Scene[ScriptedCall], ...] = (
         spoilt="secret",
     ),
     Scene(
-        shows="The first client of the day calls again, on the other line",
-        call=_in("17:02:37", "+380931112201", people=(ANNA,), talk=205, line=SECOND_LINE, status="REPEATED"),
+        shows="The first client of the day calls again, on the other line: Anna is rung (JSON-RPC)",
+        call=_in("17:02:37", "+380931112201", asks="json_rpc", people=(ANNA,), talk=205, line=SECOND_LINE, status="REPEATED"),
         expects=(
+            rings("demo_anna"),
             NOT_YET,
-            done("in_answered_existing_by_responsible"),
+            known("in_answered_existing_by_responsible"),
             done("in_answered_existing_by_responsible", "log"),
         ),
     ),

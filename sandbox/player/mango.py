@@ -66,6 +66,10 @@ class MangoCall(CallFacts):
         """When the recording can be fetched."""
         return self.end + timedelta(seconds=READY)
 
+    def sent_for(self, command: str) -> MangoCall:
+        """The call if our command comes while the greeting plays: the rest of it is not waited for (telephony.md 3.8)."""
+        return replace(self, command=command, menu=1, wait=self.wait - self.menu + 1)
+
     def deliveries(self, spoilt: Spoilt | None = None) -> tuple[Delivery, ...]:
         return tuple(compose(self, spoilt))
 
@@ -120,9 +124,12 @@ def _arriving(call: MangoCall) -> list[Notice]:
 
 
 def _placed(call: MangoCall) -> Iterator[Notice]:
-    """The result of the command that placed the call."""
+    """The result of the command that placed the call, or that sent the caller to somebody out of the greeting (3.8)."""
+    told: Tree = {"command_id": call.command, "result": OK}
     if call.way == "callback":
-        yield Notice(call.start, "result/callback", "result", {"command_id": call.command, "result": OK})
+        yield Notice(call.start, "result/callback", "result", told)
+    elif call.command:
+        yield Notice(call.after(call.menu), "result/route", "result", told)
 
 
 def _digits(call: MangoCall) -> Iterator[Notice]:

@@ -30,6 +30,8 @@ from sandbox.player.mango import Account, MangoCall, Ping
 from sandbox.player.scene import Scene, at, moved
 
 OFF_BY_SCHEDULE = 1192
+GREETING = 8
+"""Seconds that the greeting lasts: what the settings say where a project says nothing (`routing.greeting`)."""
 
 NOBODYS = Account("", "")
 """The account of the calls below; `scenes` puts the demo's in its place."""
@@ -182,6 +184,21 @@ DAY: tuple[Scene[MangoCall | Ping], ...] = (
     Scene(
         shows="The first client of the day calls again, on the other line",
         call=_in("17:02:37", "+380931112201", people=(ANNA,), talk=205, line=SECOND_LINE),
+    ),
+    Scene(
+        shows="Just now: Anna is sent for while a client of hers hears the greeting",
+        call=_in("17:30:00", DEAL_CLIENT, people=(ANNA,), menu=GREETING, wait=16, talk=73),
+        live=True,
+    ),
+    Scene(
+        shows="Just now: Boris, who has called his client in vain, is sent for",
+        call=_in("17:32:00", BORIS_CLIENT, people=(BORIS,), menu=GREETING, wait=15, talk=52),
+        live=True,
+    ),
+    Scene(
+        shows="Just now: a new client hears the whole greeting, and Anna answers in the group",
+        call=_in("17:34:00", "+380931112214", group=SALES, people=(ANNA,), menu=GREETING, wait=19, talk=64),
+        live=True,
     ),
 )
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import requests
 
-from patchcord.service.journal import State, effect_state
+from patchcord.service.journal import events_of
 from patchcord.store.port import CallKey, Entry
 from sandbox.player.delivery import Delivery
-from sandbox.player.scene import TOGETHER, Expected, Scene
+from sandbox.player.outcome import Outcome, of_answer, of_journal
+from sandbox.player.routed import Routing, newest
+from sandbox.player.scene import ANSWERED, TOGETHER, Expected, Scene
+from sandbox.player.webhook_number import Question
 
 ACCEPTED = 202
 EVENTS_MAY_FOLLOW = "events_may_follow"
@@ -29,66 +31,42 @@ class Journal(Protocol):
     def entry(self, key: CallKey) -> Entry | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One effect that an event added: its key, what it is in words, and the CRM's id."""
+class Pbx(Protocol):
+    """A telephony that is told whom to ring, while the caller hears its greeting."""
 
-    key: str
-    what: str
-    id: str | None
+    def begin(self, call: Any) -> Any:
+        """The call as one that begins now, and can be commanded."""
+        ...
 
+    def sent_to(self, call: Any) -> str:
+        """Where a command of ours has sent the call; empty when none did."""
+        ...
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of a delivery. `later` is how many seconds after its answer the promise had finished it."""
-
-    scene: Scene[Any]
-    delivery: Delivery
-    expected: Expected
-    http: int
-    status: str
-    situation: str = ""
-    reason: str = ""
-    rules: tuple[str, ...] = ()
-    written: tuple[Written, ...] = ()
-    failed: tuple[str, ...] = ()
-    milliseconds: float = 0.0
-    later: float | None = None
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """How it differs from its script; empty when it does not."""
-        wanted = self.expected
-        compared = {
-            "HTTP status": (wanted.http, self.http),
-            "status": (wanted.status, self.status),
-            "situation": (wanted.situation, self.situation),
-            "reason": (wanted.reason, self.reason),
-            "written": (sorted(wanted.writes), sorted(item.key for item in self.written)),
-            "refused by the CRM": ([], list(self.failed)),
-        }
-        differing = ((name, want, got) for name, (want, got) in compared.items() if got != want)
-        return tuple(f"{name} is {_words(got)}, not {_words(want)}" for name, want, got in differing)
-
-
-def _words(value: object) -> str:
-    return ", ".join(value) or "nothing" if isinstance(value, list) else str(value or "nothing")
+    def told(self, call: Any) -> Any:
+        """The call with the id of the command that it has got, if it has got one."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the play takes place: the address of the project's webhooks, its journal, how to cause trouble, and how to let the
-    time pass for which an event waits for others.
+    """Where the play takes place: the addresses of the project's webhooks and of its Webhook number, its journal, how to cause
+    trouble and how to end it, how many requests the CRM has got so far, and the telephony, if that is told whom to ring.
 
-    `patience` is how many seconds a promise may take to finish an event.
+    `patience` is how many seconds a promise may take to finish an event. `skip` lets the time pass for which an event waits for
+    others; `until` waits for the next event of a live call.
     """
 
     hooks: str
     project: str
     journal: Journal
     trouble: Callable[[str], None]
+    questions: str
+    relieve: Callable[[], None]
+    requests: Callable[[], int]
+    pbx: Pbx | None = None
     patience: float = 30.0
     skip: Callable[[timedelta], None] = lambda by: None
+    until: Callable[[datetime], None] = lambda at: None
 
 
 def play(stage: Stage, scenes: Iterable[Scene[Any]]) -> Iterator[Outcome]:
@@ -136,9 +114,11 @@ class _Run:
     stage: Stage
     session: requests.Session
     scene: Scene[Any]
+    call: Any = None
     played: list[Outcome] = field(default_factory=list)
     open: list[_Open] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
+    routings: set[str] = field(default_factory=set)
 
     @property
     def may_wait(self) -> bool:
@@ -151,37 +131,86 @@ class _Run:
 
     def perform(self) -> None:
         """Send everything. What was accepted is still open then, but need not wait for anything more."""
-        deliveries = self.scene.deliveries
-        for delivery, expected in zip(deliveries, self.scene.expects, strict=True):
-            if self.open and delivery.at - self.played[self.open[0].place].delivery.at >= TOGETHER:
-                self._let_time_pass()
-                self.finish()
-            if self.scene.trouble and delivery is deliveries[-1]:
-                self.stage.trouble(self.scene.trouble)
-            self._send(delivery, expected)
+        self.call = self._begun()
+        first, *rest = self.scene.expects
+        self._deliver(0, first)
+        if self.scene.trouble == "late":
+            self.stage.relieve()
+        if self.scene.live and self.stage.pbx is not None:
+            self.call = self.stage.pbx.told(self.call)
+        for place, expected in enumerate(rest, 1):
+            self._deliver(place, expected)
         self._let_time_pass()
+
+    def _begun(self) -> Any:
+        """The call of the scene; a live one begins now."""
+        if len(self.scene.deliveries) != len(self.scene.expects):
+            raise ValueError(f"not one expectation for each delivery: {self.scene.shows}")
+        live = self.stage.pbx if self.scene.live else None
+        return self.scene.call if live is None else live.begin(self.scene.call)
+
+    def _deliver(self, place: int, expected: Expected) -> None:
+        """Send one delivery when its time has come, and let happen to the CRM what happens to it then."""
+        deliveries = self.call.deliveries(self.scene.spoilt)
+        delivery = deliveries[place]
+        if self.open and delivery.at - self.played[self.open[0].place].delivery.at >= TOGETHER:
+            self._let_time_pass()
+            self.finish()
+        if self.scene.live:
+            self.stage.until(delivery.at)
+        if self.scene.trouble and place == (0 if self.scene.trouble == "late" else len(deliveries) - 1):
+            self.stage.trouble(self.scene.trouble)
+        self._send(delivery, expected)
 
     def _let_time_pass(self) -> None:
         if any(opened.waits_for_others for opened in self.open):
             self.stage.skip(TOGETHER)
 
     def _send(self, delivery: Delivery, expected: Expected) -> None:
-        url = self.stage.hooks + delivery.path
-        if self.scene.spoilt == "secret":
-            url = "/".join([*self.stage.hooks.split("/")[:-2], WRONG_SECRET, delivery.path])
+        asked, url = self.stage.requests(), self._address(delivery)
         headers, query = dict(delivery.headers), dict(delivery.query)
         begun = time.monotonic()
         answer = self.session.request(delivery.method, url, params=query, headers=headers, data=delivery.body, timeout=60)
         ended = time.monotonic()
-        body = _json(answer)
+        asked, body = self.stage.requests() - asked, _json(answer)
         if answer.status_code == ACCEPTED:
             key = CallKey(self.stage.project, delivery.provider, body.get("call", ""))
             waits = body.get("reason") == EVENTS_MAY_FOLLOW
             self.open.append(_Open(len(self.played), key, body.get("event", ""), ended, waits))
-        told = _outcome(answer.status_code, body, self.known)
-        outcome = Outcome(scene=self.scene, delivery=delivery, expected=expected, milliseconds=(ended - begun) * 1000, **told)
+        told = of_answer(answer.status_code, body, self.known)
+        if isinstance(delivery, Question) and answer.ok:
+            told["status"] = ANSWERED
+        outcome = Outcome(
+            scene=self.scene,
+            delivery=delivery,
+            expected=expected,
+            milliseconds=(ended - begun) * 1000,
+            routing=self._routing(delivery, answer) if answer.ok else None,
+            requests=asked,
+            **told,
+        )
         self.known.update(item.key for item in outcome.written)
         self.played.append(outcome)
+
+    def _address(self, delivery: Delivery) -> str:
+        base = self.stage.questions if isinstance(delivery, Question) else self.stage.hooks
+        if self.scene.spoilt == "secret":
+            base = "/".join([*base.split("/")[:-2], WRONG_SECRET, ""])
+        return (base + delivery.path).removesuffix("/")
+
+    def _routing(self, delivery: Delivery, answer: requests.Response) -> Routing | None:
+        """Whom the caller was put through to by this delivery: as the telephony was told, and as the journal says."""
+        if isinstance(delivery, Question):
+            direction = delivery.direction(answer.text)
+        elif self.stage.pbx is not None:
+            direction = self.stage.pbx.sent_to(self.call)
+        else:
+            return None
+        entry = self.stage.journal.entry(CallKey(self.stage.project, delivery.provider, self.call.id))
+        found = newest(events_of(entry), self.routings, direction) if entry is not None else None
+        if found is not None:
+            self.routings.add(found.key)
+        return found
 
     def looked_after(self) -> bool:
         """Whether the promises have finished everything that was accepted, by now."""
@@ -201,7 +230,7 @@ class _Run:
             entry = self.stage.journal.entry(opened.key) if opened.took is not None else None
             if entry is not None:
                 outcome = self.played[opened.place]
-                told = _of_journal(entry, self.known)
+                told = of_journal(entry, self.known)
                 self.known.update(item.key for item in told["written"])
                 told["written"] = (*outcome.written, *told["written"])
                 self.played[opened.place] = replace(outcome, later=opened.took, **told)
@@ -214,33 +243,3 @@ def _json(answer: requests.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _outcome(http: int, body: Mapping[str, Any], known: Set[str]) -> dict[str, Any]:
-    """The parts of an Outcome that the answer tells."""
-    if http >= 400:
-        return {"http": http, "status": "refused"}
-    new = [effect for effect in body.get("effects", ()) if effect["key"] not in known]
-    return {
-        "http": http,
-        "status": body.get("status", ""),
-        "situation": body.get("situation", ""),
-        "reason": body.get("reason", ""),
-        "rules": tuple(body.get("rules", ())),
-        "written": tuple(Written(item["key"], item["what"], item["id"]) for item in new if item["state"] == State.DONE),
-        "failed": tuple(item["what"] for item in new if item["state"] == State.FAILED),
-    }
-
-
-def _of_journal(entry: Entry, known: Set[str]) -> dict[str, Any]:
-    """What stands in the journal once an event is finished: its decision, and the effects that are not known yet."""
-    states = {name: effect_state(text) for name, text in entry.effects.items() if name not in known}
-    decision = json.loads(entry.decision) if entry.decision else {}
-    return {
-        "status": "ignored" if decision.get("situation") == "ignored" else "done",
-        "situation": decision.get("situation", ""),
-        "reason": decision.get("reason", ""),
-        "rules": tuple(decision.get("rules", ())),
-        "written": tuple(Written(name, it.what, it.id) for name, it in states.items() if it.state is State.DONE),
-        "failed": tuple(it.what for it in states.values() if it.state is State.FAILED),
-    }

@@ -20,7 +20,8 @@ class Player:
 
     `scenes` are its day; `scripted` names the CRM for which the day brings its script with it, for the others it is computed.
     `moments` are the addresses below the project's, `transport` how they are called; `command` is one call to copy, given the
-    address of the project's webhooks and the time, and `note` says what can be done with it.
+    address of the project's webhooks and the time, and `note` says what can be done with it. `question` asks whom to ring, given
+    the address for that, if this telephony asks.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Player:
     note: str
     command: Callable[[Demo, str, datetime], str]
     scripted: str | None = None
+    question: Callable[[str], str] | None = None
 
 
 def _mango_scenes(day: date, of: Demo) -> tuple[Scene[Any], ...]:
@@ -56,6 +58,7 @@ PLAYERS: Mapping[str, Player] = {
         note="Sent twice, it is done once; another uniqueid is another call",
         command=lambda _, hooks, __: commands.ringostat(hooks, demo.MAIN_LINE, demo.ANNA.login),
         scripted="pipedrive",
+        question=lambda questions: commands.question(questions, demo.ANNAS_CLIENT),
     ),
     "mango": Player(
         title="MANGO OFFICE",

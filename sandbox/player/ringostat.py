@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from sandbox.player.delivery import FORM, JSON, Delivery, Person, Spoilt
+from sandbox.player.webhook_number import Asking, question
 
 Way = Literal["in", "out", "callback"]
 Style = Literal["json", "form", "get", "nested"]
@@ -36,7 +37,8 @@ class ScriptedCall:
 
     `client` is E.164, None when hidden; `people` are those who talked, first to last, and on an outgoing call the caller;
     `rung` those at whom it rang in vain. Times are seconds; `talk` 0 means that nobody talked. `recording` says whether
-    the link comes with the end. `steps` are the deliveries in the order they arrive; empty: the usual ones.
+    the link comes with the end. `asks`: the scheme begins with a Webhook number, which asks so. `steps` are the webhooks in
+    the order they arrive; empty: the usual ones.
     """
 
     start: datetime
@@ -51,6 +53,7 @@ class ScriptedCall:
     recording: bool = True
     visit: Mapping[str, str] = field(default_factory=dict)
     style: Style = "json"
+    asks: Asking | None = None
     steps: tuple[Step, ...] = ()
     zone: str = "Europe/Kyiv"
     project_id: str = "110070"
@@ -83,8 +86,9 @@ class ScriptedCall:
 
 
 def compose(call: ScriptedCall) -> list[Delivery]:
-    """The deliveries of a call, in the order its script says."""
-    return [delivery for step in call.steps or call.usual_steps for delivery in _deliveries(call, step)]
+    """The deliveries of a call, in the order its script says: the question whom to ring first, if there is one."""
+    asked = [] if call.asks is None else [question(call.asks, call.id, call.start, _asked(call))]
+    return [*asked, *(delivery for step in call.steps or call.usual_steps for delivery in _deliveries(call, step))]
 
 
 def _deliveries(call: ScriptedCall, step: Step) -> Iterator[Delivery]:
@@ -129,6 +133,11 @@ def _call(call: ScriptedCall) -> Fields:
         "caller_number": line if call.way == "out" else client,
         "dst": client if call.way == "out" else line,
     }
+
+
+def _asked(call: ScriptedCall) -> dict[str, str]:
+    """What a Webhook number tells of a call (telephony.md 1.7)."""
+    return {"caller_number": _digits(call.client), "dst": _digits(call.line), "uniqueid": call.id}
 
 
 def _digits(e164: str | None) -> str:

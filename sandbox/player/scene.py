@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sandbox.demo import ZONE
 from sandbox.player.delivery import Delivery, Spoilt
+from sandbox.player.routed import Routed
 
 NOMINAL = date(2026, 3, 2)
 """The day of the times that a day's script writes; `moved` moves them to another."""
@@ -37,18 +38,29 @@ class Call(Protocol):
 
 C_co = TypeVar("C_co", bound=Call, covariant=True)
 
-Trouble = Literal["rate_limit", "lost_answer"]
+Trouble = Literal["rate_limit", "lost_answer", "late"]
+"""What happens to the CRM. `late` is for whoever asks whom to ring: until that is answered, the CRM does not answer."""
+
+
+ANSWERED = "answered"
+"""The status of a question that was answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What has to come of one delivery: the HTTP status, in the end the event's status, situation, reason and new effects."""
+    """What has to come of one delivery: the HTTP status, in the end the event's status, situation, reason and new effects.
+
+    `routed`: whom the caller is put through to, if that is answered here. `unasked`: the CRM gets no request, because routing
+    has found already what is needed of the client.
+    """
 
     http: int
     status: str
     situation: str = ""
     reason: str = ""
     writes: tuple[str, ...] = ()
+    routed: Routed | None = None
+    unasked: bool = False
 
 
 def done(situation: str, *writes: str) -> Expected:
@@ -59,6 +71,21 @@ def done(situation: str, *writes: str) -> Expected:
 def later(situation: str, *writes: str) -> Expected:
     """Accepted, and carried out by its promise."""
     return Expected(202, "done", situation, "", writes)
+
+
+def known(situation: str) -> Expected:
+    """Carried out at once with nothing to write, and without asking the CRM: routing has asked it before."""
+    return Expected(200, "done", situation, unasked=True)
+
+
+def rings(direction: str, source: str = "by_crm") -> Expected:
+    """A question whom to ring, answered with somebody."""
+    return Expected(200, ANSWERED, routed=Routed(direction, source, "found"))
+
+
+def nobody(reason: str, *, late: bool = False) -> Expected:
+    """A question whom to ring, answered with nobody."""
+    return Expected(200, ANSWERED, routed=Routed("", "nobody", reason, late))
 
 
 def ignored(reason: str) -> Expected:
@@ -86,7 +113,8 @@ REFUSALS: Mapping[Spoilt, Expected] = {
 class Scene(Generic[C_co]):
     """A call of the day. `expects` has one entry for each of its deliveries, or is empty until `script.py` has computed it.
 
-    `trouble` happens to the CRM just before the last delivery; `spoilt` is what is wrong with the deliveries.
+    `trouble` happens to the CRM just before the last delivery, `late` before the first; `spoilt` is what is wrong with the
+    deliveries. A `live` call begins when its turn comes: the telephony is told whom to ring, and that must be in time.
     """
 
     shows: str
@@ -94,6 +122,7 @@ class Scene(Generic[C_co]):
     expects: tuple[Expected, ...] = ()
     trouble: Trouble | None = None
     spoilt: Spoilt | None = None
+    live: bool = False
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:

@@ -7,24 +7,30 @@ and the whole way (handlers, queue, journal, CRM) has to come to the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 from patchcord.model.effects import CreateRecord, Effect, Made, UpdateRecord
 from patchcord.model.events import Event, Moment
 from patchcord.model.records import Client, Record
 from patchcord.model.roster import Roster, needs_roster, with_roster
 from patchcord.model.settings import Settings
+from patchcord.model.talks import Talk
 from patchcord.model.timeline import Timeline, fold, is_ripe, ripe
 from patchcord.scenarios.decide import decide
 from patchcord.scenarios.owners import with_right_owners
+from patchcord.scenarios.routes import Caller
 from patchcord.scenarios.screen import nothing_due, screen
-from patchcord.telephony.port import HttpRequest, Reading, Telephony
+from patchcord.scenarios.talks import talk_of
+from patchcord.telephony.mango.commands import Command
 from sandbox.player.delivery import Delivery
+from sandbox.player.reading import event_of
+from sandbox.player.routed import Routed
+from sandbox.player.routing_script import Callers
 from sandbox.player.scene import ACKNOWLEDGED, AGAIN, REFUSALS, TOGETHER, Expected, Scene, done, ignored
+from sandbox.player.webhook_number import Question
 
 HELD = Expected(202, "accepted")
 """Nothing is known of it yet: others may follow that came about before it."""
@@ -32,29 +38,36 @@ HELD = Expected(202, "accepted")
 
 @dataclass
 class Script:
-    """The clients as the CRM knows them so far, and what the next scene has to come to."""
+    """The clients as the CRM knows them so far, who talked with them, and what the next scene has to come to."""
 
     settings: Settings
     known: dict[str, list[Record]] = field(default_factory=dict)
     roster: Roster | None = None
     made: int = 0
+    talks: dict[str, list[Talk]] = field(default_factory=dict)
 
     def of(self, scenes: Iterable[Scene[Any]]) -> Iterator[Scene[Any]]:
-        """The scenes with what is to be expected of each delivery."""
+        """The scenes with what is to be expected of each delivery. A live call goes where routing sends it."""
         for scene in scenes:
-            yield replace(scene, expects=tuple(self._scene(scene)))
+            yield self._scene(scene)
 
-    def _scene(self, scene: Scene[Any]) -> Sequence[Expected]:
+    def _scene(self, scene: Scene[Any]) -> Scene[Any]:
         if scene.spoilt is not None:
-            return [REFUSALS[scene.spoilt] for _ in scene.deliveries]
+            return replace(scene, expects=tuple(REFUSALS[scene.spoilt] for _ in scene.deliveries))
         client = scene.call.client or ""
-        rehearsal = _Rehearsal(self.settings, self.roster, tuple(self.known.get(client, ())))
+        records, talks = tuple(self.known.get(client, ())), tuple(self.talks.get(client, ()))
+        callers = Callers(self.settings, records, talks, crm_is_late=scene.trouble == "late")
+        rehearsal = _Rehearsal(self.settings, self.roster, callers)
+        if scene.live:
+            scene = rehearsal.put_through(scene)
         for delivery in scene.deliveries:
             rehearsal.delivered(delivery)
         rehearsal.wait()
         self.known.setdefault(client, []).extend(self._records(rehearsal.calls.values()))
+        self.talks.setdefault(client, []).extend(call.talk for call in rehearsal.calls.values() if call.talk is not None)
         *expected, last = rehearsal.expected
-        return [*expected, replace(last, http=202) if scene.trouble is not None and last.writes else last]
+        goes_wrong = scene.trouble not in {None, "late"} and last.writes
+        return replace(scene, expects=(*expected, replace(last, http=202) if goes_wrong else last))
 
     def _records(self, calls: Iterable[_Call]) -> Iterator[Record]:
         for call in calls:
@@ -72,27 +85,49 @@ def _user(employee: str | None, settings: Settings) -> str | None:
 
 @dataclass
 class _Rehearsal:
-    """The deliveries of a scene, one after another. Those that were only accepted are finished before a later one comes."""
+    """The deliveries of a scene, one after another. Those that were only accepted are finished before a later one comes.
+
+    `routed` is what has to come of the first one beside the rest, where the caller is put through; `looked`: the CRM has told
+    of the client by then, and is asked no second time.
+    """
 
     settings: Settings
     roster: Roster | None
-    records: tuple[Record, ...]
+    callers: Callers
+    routed: Routed | None = None
+    looked: bool = False
     calls: dict[str, _Call] = field(default_factory=dict)
     expected: list[Expected] = field(default_factory=list)
     open: list[tuple[int, datetime, _Call]] = field(default_factory=list)
 
+    def put_through(self, scene: Scene[Any]) -> Scene[Any]:
+        """The scene as it goes on once its first event has come: a command sends the caller to somebody, or does not."""
+        first = scene.deliveries[0]
+        event = event_of(first, self.settings)
+        assert event is not None
+        caller = Caller(event.client, event.client_hidden, event.line)
+        found, self.looked = self.callers.route(caller, first.at)
+        extension = self.callers.extension(found)
+        self.routed = self.callers.routed(found, extension, self.looked)
+        return replace(scene, call=scene.call.sent_for(Command("route", "0", scene.call.id).id)) if extension else scene
+
     def delivered(self, delivery: Delivery) -> None:
         if self.open and delivery.at - self.open[0][1] >= TOGETHER:
             self.wait()
-        event = _read(delivery, self.settings)
-        if event is None:
-            self.expected.append(ACKNOWLEDGED)
+        if isinstance(delivery, Question):
+            expected, self.looked = self.callers.asked(delivery)
+            self.expected.append(expected)
             return
-        call = self.calls.setdefault(event.call, _Call(self.settings, self.roster, self.records))
-        expected = call.delivered(event, delivery.at)
+        event = event_of(delivery, self.settings)
+        self.expected.append(ACKNOWLEDGED if event is None else self._came_of(event, delivery.at))
+
+    def _came_of(self, event: Event, at: datetime) -> Expected:
+        call = self.calls.setdefault(event.call, _Call(self.settings, self.roster, self.callers.records))
+        expected = call.delivered(event, at)
         if expected.http == HELD.http:
-            self.open.append((len(self.expected), delivery.at, call))
-        self.expected.append(expected)
+            self.open.append((len(self.expected), at, call))
+        quiet = expected.http == 200 and expected.status == "done" and expected.situation and not expected.writes
+        return replace(expected, routed=None if self.expected else self.routed, unasked=bool(self.looked and quiet))
 
     def wait(self) -> None:
         """Time goes by: what was accepted is carried out, and what that writes is the first one's."""
@@ -113,6 +148,7 @@ class _Call:
     settled: set[str] = field(default_factory=set)
     effects: dict[str, Effect] = field(default_factory=dict)
     owners: dict[str, str | None] = field(default_factory=dict)
+    talk: Talk | None = None
 
     def delivered(self, event: Event, now: datetime) -> Expected:
         """What comes of an event at once."""
@@ -125,7 +161,7 @@ class _Call:
             self.settled.add(event.key)
             return ignored(screened[0])
         nothing = nothing_due(alone, self.settings)
-        if nothing is not None:
+        if nothing is not None and talk_of(alone, self.settings) is None:
             self.settled.add(event.key)
             if event.moment is not Moment.END and self._has_ended(now):
                 return self.carried_out(now)
@@ -145,6 +181,7 @@ class _Call:
         decision = decide(timeline, Client(timeline.client, self.records), self.settings)
         if decision.situation == "ignored":
             return replace(ignored(decision.reason), http=http)
+        self.talk = talk_of(timeline, self.settings)
         decision = with_right_owners(decision, timeline, self.owners)
         new = {effect.key: effect for effect in decision.effects if effect.key not in self.effects}
         self.effects |= new
@@ -166,18 +203,3 @@ class _Call:
 
     def _has_ended(self, now: datetime) -> bool:
         return any(event.moment is Moment.END and is_ripe(event, now) for event in self.events.values())
-
-
-def _read(delivery: Delivery, settings: Settings) -> Event | None:
-    """The event in a delivery, by the provider's own module."""
-    headers = {name.lower(): value for name, value in delivery.headers.items()}
-    request = HttpRequest(delivery.method, delivery.at, dict(delivery.query), headers, delivery.body)
-    rules = settings.telephony
-    reading = Reading(settings.phone.default_region, settings.timezone, rules.key_map, rules.keep_direct)
-    provider = cast(Telephony, import_module(f"patchcord.telephony.{delivery.provider}"))
-    return provider.read(request, _hint(delivery), reading)
-
-
-def _hint(delivery: Delivery) -> str:
-    """What follows the provider's name, as its functions tell it: Ringostat's are `in.after`, MANGO's `events/call`."""
-    return delivery.hint.replace("/", ".") if delivery.provider == "ringostat" else delivery.hint

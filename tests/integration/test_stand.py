@@ -22,6 +22,7 @@ from patchcord.model.phone import masked
 from patchcord.model.vendors import VENDORS
 from patchcord.telephony.port import HttpRequest, Reading
 from patchcord.telephony.ringostat import read
+from patchcord.telephony.ringostat.webhook_number import read_inquiry
 from sandbox import demo, display
 from sandbox.__main__ import LOG, ROOT, Options, Stand, played_day, run
 from sandbox.office import FILES
@@ -29,9 +30,11 @@ from sandbox.player import mango_day
 from sandbox.player.day import AD, DAY, scenes
 from sandbox.player.delivery import Delivery, Person
 from sandbox.player.mango import Account, MangoCall
-from sandbox.player.play import Outcome
+from sandbox.player.outcome import Outcome
 from sandbox.player.ringostat import ScriptedCall, Style, compose
-from sandbox.player.scene import Scene, new_clients
+from sandbox.player.routed import Routed, Routing
+from sandbox.player.scene import Scene, known, new_clients, rings
+from sandbox.player.webhook_number import Asking, Question, question
 from sandbox.twins.base import Seen, Write
 
 HOSTILE = "<script>alert(1)</script>"
@@ -63,6 +66,7 @@ class Day:
     page: str = ""
     journal: list[dict[str, Any]] = field(default_factory=list)
     links: dict[str, Response] = field(default_factory=dict)
+    destination: str = ""
 
     def look(self, stand: Stand) -> None:
         twin, people = stand.demo.twin, stand.demo.people
@@ -76,7 +80,11 @@ class Day:
         self.failures, self.log = stand.host.failures, stand.logs.lines
 
     def _try(self, stand: Stand) -> None:
-        """The command that is printed, twice; and a call whose id is meant for the browser of whoever reads the journal."""
+        """The commands that are printed, the first twice; and a call whose id is meant for the browser of whoever reads the
+        journal."""
+        _, _, _, parameters, address = shlex.split(stand.question)
+        form = dict([parameters.split("=")])
+        self.destination = requests.post(address, data=form, timeout=10).json()["destination"]
         hooks = stand.addresses.hooks
         for _ in range(2):
             self.tried.append(curled(stand.command))
@@ -123,6 +131,7 @@ def test_a_whole_day() -> None:
     check_tasks(day)
     check_trouble(day)
     check_tried(day)
+    check_routing(shown, day)
     check_journal(day)
     check_log(day)
 
@@ -193,9 +202,23 @@ def check_tried(day: Day) -> None:
     assert (hostile["status"], hostile["reason"]) == ("ignored", "blocked_number")
 
 
+def check_routing(shown: str, day: Day) -> None:
+    """Who was rung stands on the screen, and for each call that was asked for in the journal."""
+    asked = [scene.expects[0].routed for scene in DAY if scene.call.asks]
+    routed = [answer for answer in asked if answer is not None]
+    assert len(routed) == 8
+    somebody = [answer for answer in routed if answer.direction]
+    assert f"{len(somebody)} of {len(routed)} callers to somebody, slowest " in shown
+    told = [answer for call in reversed(day.journal) for answer in call["routing"]]
+    assert sorted((answer["source"], answer["reason"]) for answer in told[:-1]) == sorted((it.source, it.reason) for it in routed)
+    assert [answer["ms"] >= 2000 for answer in told if "late" in answer] == [True]
+    assert (day.destination, told[-1]["route"], told[-1]["source"]) == ("demo_anna", "anna", "stickiness")
+    assert "anna (by_crm, found, " in day.page
+
+
 def check_journal(day: Day) -> None:
     calls = {call["call"]: call for call in day.journal}
-    assert len(calls) == len(day.journal) == len([scene for scene in DAY if not scene.spoilt]) + 2
+    assert len(calls) == len(day.journal) == len([scene for scene in DAY if not scene.spoilt]) + 3
     assert calls["try-1"]["situation"] == "in_answered_new"
     assert calls["try-1"]["client"] == masked("+380631234567")
     assert [effect["key"] for effect in calls["try-1"]["effects"]] == ["organization", "contact", "lead", "log"]
@@ -227,6 +250,7 @@ def test_a_whole_day_of_mango() -> None:
         assert scene.shows in shown
     assert "0 promises left, 0 dead letters" in shown
     check_mango_clients(day)
+    check_put_through(shown, day)
     check_mango_journal(day)
     check_recordings(day)
     assert_private(shown + day.page, day)
@@ -255,6 +279,19 @@ def check_mango_journal(day: Day) -> None:
     assert {state for call in calls.values() if call["call"] != "try-1" for state in call["events"].values()} == {"carried out"}
     assert [(answer["status"], answer["reason"]) for answer in day.tried] == [("accepted", "events_may_follow")] * 2
     assert list(calls["try-1"]["events"]) == ["summary"]
+
+
+def check_put_through(shown: str, day: Day) -> None:
+    """The callers of this very moment were sent for or not, MANGO has told of each command, and Megaplan was asked once."""
+    assert "2 of 3 callers to somebody" in shown
+    told = [call for call in day.journal if call["routing"]]
+    assert len(told) == len([scene for scene in mango_day.DAY if scene.live]) == 3
+    ways = Counter(answer["source"] for call in told for answer in call["routing"])
+    assert ways == {"by_crm": 1, "stickiness": 1, "nobody": 1}
+    results = [key for call in told for key in call["events"] if key.startswith("result:route:")]
+    commands = [key for call in told for key in call["events"] if key.startswith("command:route:")]
+    assert len(results) == len(commands) == 2
+    assert [key.split(":")[-1] for key in results] == [key.split(":")[-1] for key in commands]
 
 
 def check_recordings(day: Day) -> None:
@@ -334,6 +371,31 @@ def test_a_narrow_screen_gets_a_list_and_differences_are_told() -> None:
     assert not ending.clean
 
 
+def test_whoever_is_rung_instead_of_the_scripted_one_is_told() -> None:
+    scene = next(scene for scene in DAY if scene.call.asks)
+    found = Routing("route:all", Routed("demo_boris", "stickiness", "found"), "boris", 12, ("S1-20",))
+    boris, anna = rings("demo_boris", "stickiness"), rings("demo_anna")
+    right = Outcome(scene=scene, delivery=scene.deliveries[0], expected=boris, http=200, status=boris.status, routing=found)
+    assert right.problems == ()
+    wrong = replace(right, expected=anna)
+    assert wrong.problems == ("routed is demo_boris (stickiness, found), not demo_anna (by_crm, found)",)
+    assert replace(wrong, routing=None).problems == ("routed is nothing, not demo_anna (by_crm, found)",)
+    for width in (80, 200):
+        console, output = screen(width)
+        console.print(display.day([right], width))
+        assert "boris is rung: demo_boris" in " ".join(output.getvalue().split())
+        assert "12" in output.getvalue()
+
+
+def test_a_second_look_into_the_crm_is_told() -> None:
+    scene = next(scene for scene in DAY if scene.call.asks)
+    wanted = known("in_answered_existing_by_responsible")
+    answer = scene.deliveries[2]
+    once = Outcome(scene=scene, delivery=answer, expected=wanted, http=200, status="done", situation=wanted.situation)
+    assert once.problems == ()
+    assert replace(once, requests=2).problems == ("requests to the CRM is 2, not nothing",)
+
+
 # --- the composer ---
 
 ANNA = Person("demo_anna", "331851", "Anna Koval", "101")
@@ -374,7 +436,37 @@ def test_paths_follow_the_way() -> None:
     assert [it.path.removeprefix("ringostat/") for it in steps] == ["in/before", "in/forward", "missed", "in/rated"]
 
 
+@pytest.mark.parametrize(
+    ("asking", "answer", "direction"),
+    [
+        ("json", '{"destination": "demo_anna"}', "demo_anna"),
+        ("json", '{"destination": ""}', ""),
+        ("json", '{"goes_to": "demo_anna"}', 'unreadable: {"goes_to": "demo_anna"}'),
+        ("json", "demo_anna", "unreadable: demo_anna"),
+        ("get", "demo_anna", "demo_anna"),
+        ("json_rpc", '{"jsonrpc": "2.0", "id": "call-1", "result": {"destination": "demo_anna"}}', "demo_anna"),
+        ("json_rpc", '{"jsonrpc": "2.0", "id": "2", "result": {}}', 'unreadable: {"jsonrpc": "2.0", "id": "2", "result": {}}'),
+        ("json_rpc", '{"destination": "demo_anna"}', 'unreadable: {"destination": "demo_anna"}'),
+    ],
+)
+def test_an_answer_is_read_in_the_shape_that_was_asked_for(asking: Asking, answer: str, direction: str) -> None:
+    asked = question(asking, "call-1", CALL.start, {"caller_number": "380671112233"})
+    assert asked.direction(answer) == direction
+
+
+@pytest.mark.parametrize("asking", ["json", "get", "json_rpc"])
+def test_a_question_tells_who_calls_and_for_which_call(asking: Asking) -> None:
+    asked, *rest = replace(CALL, asks=asking).deliveries()
+    assert isinstance(asked, Question)
+    inquiry = read_inquiry(received(asked), Reading("UA", "Europe/Kyiv"))
+    assert (inquiry.client, inquiry.line, inquiry.call) == (CALL.client, CALL.line, CALL.id)
+    assert inquiry.is_rpc is (asking == "json_rpc")
+    assert rest == list(CALL.deliveries())
+
+
 def test_the_player_knows_no_stand() -> None:
     """Tests of the product may compose calls of their own with it."""
-    source = Path(compose.__code__.co_filename).read_text("utf-8")
-    assert set(re.findall(r"^(?:from|import) ((?:sandbox|patchcord)\S*)", source, re.M)) == {"sandbox.player.delivery"}
+    own = {"sandbox.player.delivery", "sandbox.player.webhook_number"}
+    for code in (compose.__code__, question.__code__):
+        source = Path(code.co_filename).read_text("utf-8")
+        assert set(re.findall(r"^(?:from|import) ((?:sandbox|patchcord)\S*)", source, re.M)) <= own

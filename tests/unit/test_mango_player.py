@@ -147,7 +147,7 @@ SAMPLED: Mapping[str, Sample] = {
 @pytest.mark.parametrize("name", SAMPLED)
 def test_the_samples_of_the_reference_are_composed_to_the_byte(name: str) -> None:
     exchanges = json.loads((SAMPLES / f"{name}.json").read_text("utf-8"))["http"]
-    events = [exchange for exchange in exchanges if "direction" not in exchange and "/result/route" not in exchange["path"]]
+    events = [exchange for exchange in exchanges if "direction" not in exchange]
     composed = {(sent.hint, sent.body.decode()) for sent in SAMPLED[name].deliveries()}
     assert events
     for event in events:
@@ -339,6 +339,19 @@ def test_every_state_of_every_leg_of_the_day_has_a_number_of_its_own() -> None:
             seen.update((event["call_id"], int(event["seq"])) for event in legs(scene.call))
     assert set(seen.values()) == {1}
     assert all(len(call_id.encode()) <= 128 for call_id, _ in seen)
+
+
+def test_a_call_that_is_sent_for_leaves_the_greeting_at_once() -> None:
+    """telephony.md 3.8: the result of the command, the end of the menu's leg, and a leg that names the command."""
+    heard = replace(CALL, menu=8, wait=15)
+    sent = heard.sent_for("pc:route:1:entry")
+    assert of("result/route", heard) == []
+    assert of("result/route", sent) == [{"command_id": "pc:route:1:entry", "result": 1000}]
+    menu, employee = (next(leg for leg in legs(sent) if leg["location"] == place) for place in ("ivr", "abonent"))
+    assert employee["timestamp"] - menu["timestamp"] == 1
+    assert employee["command_id"] == "pc:route:1:entry"
+    assert employee["from"]["taken_from_call_id"] == menu["call_id"]
+    assert (heard.end - sent.end, sent.talk) == (timedelta(seconds=7), heard.talk)
 
 
 # --- the day ---

@@ -13,7 +13,8 @@ from patchcord.telephony.mango.legs import SETTLING
 from sandbox import demo
 from sandbox.player import mango_day
 from sandbox.player.day import NEW, scenes
-from sandbox.player.mango import Account
+from sandbox.player.mango import Account, MangoCall
+from sandbox.player.routed import Routed
 from sandbox.player.scene import FORGED, NOBODY, TOGETHER, UNREADABLE, Expected, Scene
 from sandbox.player.script import Script
 from sandbox.twins.pipedrive import PipedriveTwin
@@ -43,6 +44,26 @@ def test_the_decision_says_of_pipedrives_day_what_was_written_by_hand() -> None:
 
 def test_another_setting_makes_another_script() -> None:
     assert computed(scenes(DAY), no_open_primary="log_on_contact") != computed(scenes(DAY))
+
+
+def routed(day: Sequence[Scene[Any]]) -> list[Routed]:
+    return [expected.routed for scene in day for expected in scene.expects if expected.routed is not None]
+
+
+def test_the_script_of_whom_to_ring_follows_the_settings() -> None:
+    by_hand = routed(scenes(DAY))
+    assert len({answer.reason for answer in by_hand}) >= 5
+    no_crm = routed(computed(scenes(DAY), routing={"enabled": False}))
+    assert {answer.source for answer in by_hand} - {answer.source for answer in no_crm} == {"by_crm"}
+    nobody_called = routed(computed(scenes(DAY), stickiness={"global": {"enabled": False}}))
+    assert {answer.source for answer in by_hand} - {answer.source for answer in nobody_called} == {"stickiness"}
+
+
+def test_only_where_routing_has_asked_the_crm_it_need_not_be_asked_again() -> None:
+    unasked = [scene.expects[0].routed for scene in scenes(DAY) if any(expected.unasked for expected in scene.expects)]
+    assert unasked == [Routed("demo_anna", "by_crm", "found")] * 2
+    without = computed(scenes(DAY), routing={"enabled": False})
+    assert not any(expected.unasked for scene in without for expected in scene.expects)
 
 
 # --- MANGO's day ---
@@ -76,6 +97,9 @@ BY_HAND: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("The CRM answers 429", "in_answered_existing_by_responsible", ("log",)),
     ("The CRM writes a record", "in_missed_new", (*NEW, "task:callback")),
     ("The first client of the day calls again", "in_answered_existing_by_responsible", ("log",)),
+    ("Just now: Anna is sent for", "in_answered_existing_by_responsible", ("lead", "log")),
+    ("Just now: Boris, who has called", "in_answered_existing_by_responsible", ("log",)),
+    ("Just now: a new client", "in_answered_new", (*NEW, "log")),
 )
 """What Pipedrive's default scenario (rules.md 1.0) makes of a whole call, by the beginning of what its scene shows."""
 
@@ -95,6 +119,26 @@ def test_the_decision_says_of_mangos_day_what_was_written_by_hand() -> None:
     for scene, (beginning, situation, writes) in zip(calls, BY_HAND, strict=True):
         assert scene.shows.startswith(beginning)
         assert in_the_end(scene) == (situation, sorted(writes)), scene.shows
+
+
+def test_whom_mango_is_told_to_ring_was_written_by_hand_too() -> None:
+    day = computed(of_mango(), ROSTER)
+    live = [scene for scene in day if scene.live]
+    assert [scene.expects[0].routed for scene in live] == [
+        Routed("101", "by_crm", "found"),
+        Routed("102", "stickiness", "found"),
+        Routed("", "nobody", "not_found"),
+    ]
+    assert len(routed(day)) == len(live)
+    told = {scene.shows: [sent.title for sent in scene.deliveries].count("result") for scene in live}
+    assert list(told.values()) == [1, 1, 0]
+
+
+def test_if_nobody_is_responsible_no_command_sends_the_caller_anywhere() -> None:
+    off = {"routing": {"enabled": False}, "distribute_to_responsible": False, "stickiness": {"global": {"enabled": False}}}
+    live = [scene for scene in computed(of_mango(), ROSTER, **off) if scene.live]
+    assert {scene.expects[0].routed for scene in live} == {Routed("", "nobody", "routing_off")}
+    assert not any(scene.call.command for scene in live if isinstance(scene.call, MangoCall))
 
 
 def test_without_mangos_list_a_group_is_taken_for_an_employee() -> None:
