@@ -10,14 +10,18 @@ ARGS ?=
 help:  ## this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(VENV)/ready: requirements/dev.txt requirements/runtime.txt layers/patchcord/requirements.txt
+$(VENV)/ready: requirements/dev.txt requirements/runtime.txt layers/patchcord/requirements.txt bin/patchcord
 	@echo "making the environment in $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@ln -sf ../../bin/patchcord $(BIN)/patchcord
 	@touch $@
 
 run: $(VENV)/ready  ## the whole product on this machine, with a day of calls (ARGS=--once ends after the day)
 	@$(BIN)/python -m sandbox $(ARGS)
+
+cli: $(VENV)/ready  ## the patchcord command: ARGS="calls --stack patchcord-dev -p acme"; .venv/bin/patchcord is the same
+	@$(BIN)/patchcord $(ARGS)
 
 test: $(VENV)/ready  ## all tests
 	@$(BIN)/python -m pytest -n auto $(ARGS)
@@ -61,4 +65,4 @@ build: .venv-sam/ready  ## the artefacts for AWS, in .aws-sam/build (no account,
 validate: .venv-sam/ready  ## sam validate --lint
 	@$(SAM) validate --lint
 
-.PHONY: help run test lint golden traffic vendors bench build validate
+.PHONY: help run cli test lint golden traffic vendors bench build validate

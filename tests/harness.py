@@ -24,21 +24,31 @@ import pytest
 from patchcord.crm.connect import open_crm
 from patchcord.service import bootstrap
 from patchcord.service.accept import Service
+from patchcord.service.call_lists import CallList, MangoList, RingostatList
+from patchcord.service.click_to_call import Dialler
+from patchcord.service.deadlines import Deadlines, MemoryDeadlines
+from patchcord.service.forms import with_forms
 from patchcord.service.observe import Observer
+from patchcord.service.overdue import Overdue
 from patchcord.service.perform import Performer
 from patchcord.service.projects import Connect, Projects, save, secret_hash
 from patchcord.service.provider import Providers
 from patchcord.service.put_through import Desk
+from patchcord.service.reconcile import Reconciler
 from patchcord.service.recording_sources import RecordingSources
 from patchcord.service.recordings import Recordings
 from patchcord.service.retry import Retrier
+from patchcord.service.ringostat_apis import RingostatApis
 from patchcord.service.route import Router
+from patchcord.service.softphone import Softphone
 from patchcord.store.memory import MemoryQueue, MemorySecrets, MemoryStore
 from patchcord.store.port import Queue, Store
 from sandbox.twins.base import ManualClock
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SECRET = "s3cret-of-the-demo-project-0123456789"
+CLICK_SECRET = "s3cret-of-the-button-in-the-crm-0123456789"
+API_URL = "https://hooks.example"
 MANGO_KEY, MANGO_SALT = "key0of0the0account", "salt0of0the0account"
 NOBODY = "http://127.0.0.1:9"
 """Where nobody listens: no test may ask a real provider."""
@@ -133,6 +143,7 @@ class World:
     service: Service
     retrier: Retrier
     log: io.StringIO
+    deadlines: Any = None
     project: str = "demo"
     answers: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
@@ -144,7 +155,8 @@ class World:
     def send(self, hint: str, method: str, *, secret: str = SECRET, project: str | None = None, seconds: float = 30.0,
              **request: Any) -> dict[str, Any]:  # fmt: skip
         way, _, moment = hint.partition(".")
-        name = {"in": "incoming_call", "out": "outgoing_call"}.get(way, "missed_call")
+        kinds = {"in": "incoming_call", "out": "outgoing_call", "form": "form_submission", "chat": "messenger_dispatch"}
+        name = kinds.get(way, "missed_call")
         path = {"project": project or self.project, "secret": secret} | ({"moment": moment} if moment else {})
         answer = function(name).handler(http_event(method, path, **request), Context(seconds))
         body = json.loads(answer["body"])
@@ -175,6 +187,38 @@ class World:
             request = {"body": json.dumps(payload).encode(), "headers": {"content-type": "application/json"}, **request}
         answer: dict[str, Any] = function("smart_routing").handler(http_event(method, path, **request), Context())
         return answer
+
+    def form(self, payload: Mapping[str, Any] | bytes, *, form: str = "callback", method: str = "POST",
+             sort: str = "application/json", project: str | None = None, **headers: str) -> dict[str, Any]:  # fmt: skip
+        """Send a form as a site's page does; the whole HTTP answer. Further headers by name, `_` for `-`."""
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        told = {"content-type": sort} | {name.replace("_", "-"): value for name, value in headers.items()}
+        path = {"project": project or self.project, "form": form}
+        answer: dict[str, Any] = function("form_submission").handler(http_event(method, path, body=body, headers=told), Context())
+        return answer
+
+    def dispatch(self, payload: Mapping[str, Any] | bytes, *, secret: str = SECRET) -> dict[str, Any]:
+        """Press "send the client's data to the CRM" in a softphone or chat tool."""
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        event = http_event("POST", {"project": self.project, "secret": secret}, body=body)
+        answer = function("messenger_dispatch").handler(event, Context())
+        told = json.loads(answer["body"])
+        self.answers.append((answer["statusCode"], told))
+        return {"status_code": answer["statusCode"], **told}
+
+    def click(self, payload: Mapping[str, Any] | bytes, *, secret: str = CLICK_SECRET, **headers: str) -> dict[str, Any]:
+        """Click a number in the CRM. Headers by name, `_` for `-`."""
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        event = http_event("POST", {"project": self.project, "secret": secret}, body=body, headers=told)
+        answer = function("click_to_call").handler(event, Context())
+        return {"status_code": answer["statusCode"], "headers": answer["headers"], **json.loads(answer["body"])}
+
+    def reconcile(self, *, seconds: float = 300.0, **wish: Any) -> dict[str, Any]:
+        """Catch up, as the schedule does or as a direct invocation wishes; what became of the project, or the refusal."""
+        told: dict[str, Any] = function("reconcile").handler(wish, Context(seconds))
+        found: dict[str, Any] = told.get("projects", {}).get(self.project, told)
+        return found
 
     def keep_promises(self, rounds: int = 10) -> int:
         """Let the retry function work on what is promised, on virtual time, until nothing is left; how many rounds it took."""
@@ -249,6 +293,7 @@ def world(
     store: Store | None = None,
     queue: Queue | None = None,
     connect: Connect = open_crm,
+    deadlines: Deadlines | None = None,
     manual: ManualClock | None = None,
     real_time: bool = False,
 ) -> Iterator[World]:
@@ -269,16 +314,32 @@ def world(
         observer = Observer(service=f"test-{uuid.uuid4().hex}")
     projects = Projects(store, kept, clock, connect)
     providers = Providers(store, kept, clock)
-    performer = Performer(store, projects, clock, lambda project, crm: observer.alarm(project.name, crm), providers.roster)
+    deadlines = deadlines or MemoryDeadlines()
+    performer = Performer(
+        store, projects, clock, lambda project, crm: observer.alarm(project.name, crm), providers.roster, deadlines
+    )
+    overdue = Overdue(store, projects, clock, observer, performer.told_apart)
     recordings = Recordings(projects, RecordingSources(kept, providers.mango, clock), clock, observer)
-    service = Service(projects, performer, queue, clock, observer)
+    apis = RingostatApis(kept)
+    softphone = Softphone(projects, store, clock, observer, apis)
+    service = Service(projects, performer, queue, clock, observer, after=softphone)
     retrier = Retrier(service, store, queue)
+    dialler = Dialler(projects, store, clock, observer, apis, providers.mango, choose=lambda accounts: sorted(accounts)[0])
+    lists: dict[str, CallList] = {
+        "ringostat": RingostatList(apis, clock),
+        "mango": MangoList(providers.mango, providers.roster, store, clock),
+    }
+    reconciler = Reconciler(service, store, lambda project: lists[project.settings.telephony.provider], API_URL)
     desk = Desk(projects, Router(store, projects, clock, observer), store, clock, observer, providers.mango)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap, "service", lambda: service)
         patch.setattr(bootstrap, "retrier", lambda: retrier)
+        patch.setattr(bootstrap, "forms", lambda: with_forms(service, store))
+        patch.setattr(bootstrap, "overdue", lambda: overdue)
+        patch.setattr(bootstrap, "dialler", lambda: dialler)
+        patch.setattr(bootstrap, "reconciler", lambda: reconciler)
         patch.setattr(bootstrap, "recordings", lambda: recordings)
         patch.setattr(bootstrap, "desk", lambda: desk)
         patch.setattr(bootstrap, "pbx_service", lambda: replace(service, before=bootstrap.before))
         with redirect_stdout(log):
-            yield World(clock, store, queue, kept, service, retrier, log)
+            yield World(clock, store, queue, kept, service, retrier, log, deadlines)

@@ -16,7 +16,7 @@ from patchcord.scenarios.profiles import effective, merge
 from patchcord.service.journal import effect_state
 from sandbox.twins import has_twin, twin_class
 from sandbox.twins.base import ManualClock, Twin, Write, serve
-from tests.golden import decision, mango, routed
+from tests.golden import decision, dialled, mango, reactivated, routed, submitted
 from tests.golden.compare import Action, differences
 from tests.golden.payloads import Delivery, deliveries, ended_at
 from tests.golden.rows import Row, begun_at, document, duration
@@ -32,7 +32,7 @@ def skipped(row: Row) -> str | None:
         return decision.LATER[row.kind]
     if row.kind in {"classify", "save_settings"}:
         return None
-    if row.kind not in {"call", "routing_lookup"}:
+    if row.kind not in {"call", "routing_lookup", "click_to_call", "reactivate", *submitted.KINDS}:
         return f"{row.kind} comes with a later step"
     return None if has_twin(row.crm) else f"{row.crm} has no twin yet"
 
@@ -45,7 +45,11 @@ def run(row: Row) -> list[str]:
     """What differs between the row and what stands in the twin's ledger; empty when it holds."""
     if row.kind == "routing_lookup":
         return routed.run(row)
-    if row.kind != "call":
+    if row.kind == "click_to_call":
+        return dialled.run_through(row)
+    if row.kind == "reactivate":
+        return reactivated.run_through(row)
+    if row.kind not in {"call", *submitted.KINDS}:
         return decision.run(row)
     with prepared(row) as stage:
         stage.play()
@@ -72,8 +76,8 @@ def prepared(row: Row) -> Iterator[Stage]:
     with serve(twin) as running:
         seeded = Seeds(row, twin)
         connection = twin.connection(running.url)
-        telephony = {"telephony": {"provider": "mango" if mango.is_mangos(row) else "ringostat"}}
-        body = merge(merge(document(row), seeded.settings(connection.options)), telephony)
+        telephony = {"telephony": {"provider": "mango" if row.kind == "call" and mango.is_mangos(row) else "ringostat"}}
+        body = merge(merge(document(row), seeded.settings(connection.options)), {**telephony, **submitted.SETTINGS})
         with world(body, manual=clock, secrets=connection.secrets) as product:
             yield Stage(row, twin, product, effective(body), seeded)
 
@@ -87,6 +91,11 @@ class Stage:
 
     def play(self) -> None:
         """Deliver the row's webhooks and keep all promises."""
+        if self.row.kind in submitted.KINDS:
+            self._label(submitted.play(self.row, self.product))
+            self.product.keep_promises()
+            self._label("promise")
+            return
         if mango.is_mangos(self.row):
             self._play_mango()
             return
@@ -117,7 +126,7 @@ class Stage:
     def actions(self) -> list[Action]:
         """The twin's ledger in the words of a row."""
         written = [(write, moment) for write, moment in zip(self.twin.ledger, self.moments, strict=True)]
-        return [self._action(write, moment) for write, moment in self._completed(written)]
+        return [self._action(write, moment) for write, moment in submitted.merged(self._completed(written), self._entries())]
 
     def _completed(self, written: list[tuple[Write, str]]) -> list[tuple[Write, str]]:
         """A task that a second request completed counts as one that is completed."""
@@ -196,7 +205,7 @@ class Stage:
         return {
             "entity": RecordKind(write.kind),
             "id": self._name(write.kind, write.id),
-            "set": "utm" if attribution else own or None,
+            "set": write.fields.get("about") or ("utm" if attribution else own or None),
             "owner": self._employee(write.fields.get("owner")) if "owner" in write.fields else None,
         }
 

@@ -22,7 +22,7 @@ from sandbox.telephony.mango_twin import serve as serve_mango
 from sandbox.twins import twin_class
 from sandbox.twins.base import Fault, ManualClock, Twin, serve
 from tests.harness import MANGO_KEY, MANGO_SALT, START, World, world
-from tests.integration.demo import CLIENT, LINE, after_call, answer, document, outgoing
+from tests.integration.demo import CLIENT, LINE, after_call, answer, document, missed, outgoing
 
 BUDGET = timedelta(seconds=0.6)
 SLACK = 0.5
@@ -248,6 +248,15 @@ def test_what_routing_has_found_is_not_looked_for_again() -> None:
         searches = [seen for seen in here.twin.requests[looked:] if "search" in seen.path]
         assert searches == []
         assert here.twin.writes("task") or here.twin.writes("log")
+
+
+def test_routing_does_not_hide_an_open_callback_task() -> None:
+    """O-08: whoever was missed twice is called back once, also when somebody looked for his responsible in between."""
+    with asked(tasks={"dedupe_open_callback": True}) as here:
+        here.product.post("in.after", missed("call-0"))
+        here.destination()
+        here.product.post("in.after", missed("call-1"))
+        assert len([task for task in here.twin.writes("task") if not task.fields.get("completed")]) == 1
 
 
 def test_a_block_by_calls_reads_the_index_and_asks_no_crm() -> None:

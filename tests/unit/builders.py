@@ -13,6 +13,7 @@ import pytest
 
 from patchcord.model.effects import (
     AddRecording,
+    CompleteTask,
     CreateRecord,
     CreateTask,
     Decision,
@@ -249,6 +250,8 @@ def line(effect: Effect) -> str:
             return f"{effect.at}: {effect.about}{owner} into {_name(effect.target)}"
         case AddRecording():
             return f"{effect.at}: link into {effect.effect}"
+        case CompleteTask():
+            return f"{effect.at}: task {effect.task} completed"
         case ShowPopup():
             return f"{effect.at}: popup {', '.join(effect.shows)}"
 

@@ -141,6 +141,12 @@ class StoreContract:
         assert sum(wins) == 1
         assert [document.body for document in store.documents("acme")] == [str(wins.index(True)), "1"]
 
+    def test_every_project_that_was_saved_is_named_once(self, store: Store) -> None:
+        assert store.projects() == ()
+        for project, expected in (("globex", 0), ("acme", 0), ("acme", 1)):
+            store.save_document(project, "{}", "anna", NOON, expected)
+        assert store.projects() == ("acme", "globex")
+
     def test_big_documents_come_back_whole(self, store: Store) -> None:
         body = "ж" * 150_000
         for expected in range(5):
@@ -415,6 +421,43 @@ class StoreContract:
             CallKey("acme", "mango", "1"),
             CallKey("acme", "mango", "0"),
         ]
+
+    # --- erasing ---
+
+    def test_an_erased_call_is_gone_everywhere(self, store: Store) -> None:
+        other = CallKey("acme", "ringostat", "1700000000.43")
+        accepted(store)
+        accepted(store, other)
+        assert store.erase_call(CALL)
+        assert store.entry(CALL) is None
+        assert store.unsettled([(CALL, "ring"), (other, "ring")]) == {(other, "ring")}
+        assert [entry.key for entry in store.calls("acme", "2026-03-09").entries] == [other]
+        assert not store.erase_call(CALL)
+        assert accepted(store, at=LATER) == Entry(CALL, {"ring": '["acme", "ring"]'}, at=LATER, fresh=True)
+
+    def test_erasing_needs_the_call_of_the_same_project(self, store: Store) -> None:
+        accepted(store)
+        assert not store.erase_call(CallKey("a", CALL.provider, CALL.call))
+        assert store.entry(CALL) is not None
+
+    def test_an_erased_client_is_free_and_unknown(self, store: Store) -> None:
+        store.finish(CALL, claimed(store), Changes(), "index")
+        store.erase_client(claimed(store, "w2"))
+        assert store.client("acme", "anna") is None
+        assert claimed(store, "w3").index is None
+
+    def test_a_client_of_another_worker_is_not_erased(self, store: Store) -> None:
+        store.finish(CALL, claimed(store, now=NOON - 9 * MINUTE), Changes(), "index")
+        ours = claimed(store, now=NOON - 9 * MINUTE)
+        theirs = claimed(store, "w2", over="w1")
+        with pytest.raises(ClaimLost):
+            store.erase_client(ours)
+        assert theirs.index == store.client("acme", "anna") == "index"
+        store.release(theirs)
+        with pytest.raises(ClaimLost):
+            store.erase_client(theirs)
+        with pytest.raises(ClaimLost):
+            store.erase_client(Claim("acme", "nobody", "w1", NOON))
 
     # --- clients ---
 

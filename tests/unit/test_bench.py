@@ -108,8 +108,14 @@ class TestRoundTrips:
         with round_trips.stand(row("new, missed")) as place:
             (operations,) = place.deliver(row("new, missed"))
         updates = ["UpdateItem"] * 2  # the claim, the event
-        writes = ["UpdateItem", "TransactWriteItems", "TransactWriteItems", "TransactWriteItems"]  # the rate; intents, result
-        assert list(operations) == [*updates, "SendMessage", *writes]
+        writes = ["UpdateItem", "TransactWriteItems", "TransactWriteItems"]  # the rate; intents
+        assert list(operations) == [*updates, "SendMessage", *writes, "StartExecution", "TransactWriteItems"]
+
+    def test_without_an_open_task_no_deadline_is_waited_for(self) -> None:
+        with round_trips.stand(row("new, missed"), more={"tasks": {"on_overdue": "none"}}) as place:
+            (operations,) = place.deliver(row("new, missed"))
+        assert "StartExecution" not in operations
+        assert all("StartExecution" not in one for one in _operations("outgoing"))
 
     @pytest.mark.parametrize("situation", ["new, answered", "new, missed", "known, by responsible", "known, missed", "outgoing"])
     def test_no_event_takes_more_than_its_limit(self, situation: str) -> None:
@@ -124,6 +130,11 @@ class TestRoundTrips:
 
     def test_settings_are_read_again_by_one_request(self) -> None:
         assert round_trips.settings_again() == 1
+
+
+def _operations(situation: str) -> list[tuple[str, ...]]:
+    with round_trips.stand(row(situation)) as place:
+        return place.deliver(row(situation))
 
 
 class TestCrmRequests:

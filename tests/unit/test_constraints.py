@@ -301,6 +301,34 @@ def test_a_dispatch_needs_no_setting_for_its_number() -> None:
     assert found("pipedrive", {"messenger.enabled": True}) == set()
 
 
+@pytest.mark.parametrize(
+    ("forms", "code", "place"),
+    [
+        ({"origins": ["http://acme.example"]}, "ORIGIN_NOT_POSSIBLE", "forms.origins.0"),
+        ({"origins": ["https://acme.example", "https://acme.example/shop"]}, "ORIGIN_NOT_POSSIBLE", "forms.origins.1"),
+        ({"origins": ["*"]}, "ORIGIN_NOT_POSSIBLE", "forms.origins.0"),
+        ({"origins": ["https://*.acme.example"]}, "ORIGIN_NOT_POSSIBLE", "forms.origins.0"),
+        ({"origins": ["null"]}, "ORIGIN_NOT_POSSIBLE", "forms.origins.0"),
+        ({"origins": ["https://me:pw@acme.example"]}, "ORIGIN_NOT_POSSIBLE", "forms.origins.0"),
+        ({"per_address_a_minute": 0}, "FORM_RATE_NOT_POSSIBLE", "forms.per_address_a_minute"),
+        ({"per_address_a_minute": 1001}, "FORM_RATE_NOT_POSSIBLE", "forms.per_address_a_minute"),
+        ({"honeypot": " "}, "HONEYPOT_NOT_POSSIBLE", "forms.honeypot"),
+        ({"honeypot": "phone"}, "HONEYPOT_NOT_POSSIBLE", "forms.honeypot"),
+        ({"honeypot": "fax", "field_names": {"fax": "phone"}}, "HONEYPOT_NOT_POSSIBLE", "forms.honeypot"),
+        ({"field_names": {"tel": "telephone"}}, "FORM_FIELD_UNKNOWN", "forms.field_names.tel"),
+    ],
+)
+def test_what_guards_the_sites_forms(forms: Changes, code: str, place: str) -> None:
+    """S0-29: an address that anybody may use."""
+    assert found("pipedrive", {"forms": forms}) == {(code, place)}
+
+
+def test_a_sites_forms_in_order() -> None:
+    origins = ["https://www.acme.example", "https://Acme.example:8443", "http://localhost:3000"]
+    names = {"Телефон": "phone", "quelle": "utm_source", "firma": "company"}
+    assert found("pipedrive", {"forms": {"origins": origins, "field_names": names, "per_address_a_minute": 1}}) == set()
+
+
 # --- what rules.md asks for beyond a single code ---
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from patchcord.model.effects import CreateRecord, UpdateRecord
+from patchcord.model.effects import CreateRecord, Made, UpdateRecord
 from patchcord.model.events import Event, Moment
 from patchcord.model.records import Client, RecordKind, Ref
 from patchcord.model.settings import Settings
@@ -179,6 +179,30 @@ def test_the_whole_form_is_told_in_the_open_record() -> None:
     assert isinstance(update, UpdateRecord)
     assert "Call me" in update.note
     assert "Olena" in update.note
+
+
+@pytest.mark.parametrize(
+    ("facts", "mapping", "told"),
+    [
+        ({"message": "Call me"}, {}, True),
+        ({"message": "Call me"}, {"lead": [["message", "F1"]]}, False),
+        ({"form": "callback", "form_id": "1", "form_name": "Callback", "company": "Acme"}, {}, False),
+        ({}, {}, False),
+    ],
+)
+def test_what_nobody_mapped_is_told_at_the_new_record(facts: Mapping[str, str], mapping: Changes, told: bool) -> None:
+    """D-16: losing a request is worse; S0-28."""
+    effects = decision(form(form=facts), NEW, forms(changes={"forms.mapping": mapping})).effects
+    notes = [effect for effect in effects if isinstance(effect, UpdateRecord)]
+    assert [("Call me" in note.note, note.target, dict(note.fields)) for note in notes] == (
+        [(True, Made(RecordKind.LEAD, "lead"), {})] if told else []
+    )
+
+
+@pytest.mark.parametrize(("names", "expected"), [({}, "Acme"), ({"names.organization": "Of {client}"}, f"Of {CLIENT}")])
+def test_the_company_names_the_organization(names: Changes, expected: str) -> None:
+    """S0-28."""
+    assert made(form(form={"company": "Acme"}), NEW, forms(changes=names))["organization"].name == expected
 
 
 @pytest.mark.parametrize(("row", "known", "person"), [("form_new", NEW, "senior"), ("form_existing", LEAD, "anna")])

@@ -573,8 +573,10 @@ class TestSetup:
     def test_every_url_has_a_hint_and_every_parameter_is_read_or_kept(self) -> None:
         hooks = webhooks("https://api.example/", "acme", "s/1")
         tails = [hook.url.removeprefix("https://api.example/v1/hooks/acme/s%2F1/ringostat/").replace("/", ".") for hook in hooks]
-        assert sorted(tails) == sorted(STEPS)
-        assert all("uniqueid" in hook.parameters and (hook.method, hook.data_format) == ("POST", "JSON") for hook in hooks)
+        calls = [hook for hook, tail in zip(hooks, tails, strict=True) if tail in STEPS]
+        assert sorted(tails) == sorted([*STEPS, "form", "chat.start", "chat.end"])
+        assert all("uniqueid" in hook.parameters for hook in calls)
+        assert all((hook.method, hook.data_format) == ("POST", "JSON") for hook in hooks)
         assert sum(hook.required for hook in hooks) == 3
 
     @pytest.mark.parametrize("base", ["", "api.example", "ftp://a", "https://", "https://a/?x=1"])
@@ -587,6 +589,11 @@ class TestSetup:
     def test_the_command_prints_them(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["--base", "https://a.example", "--project", "acme", "--secret", "s"]) == 0
         printed = capsys.readouterr().out
-        assert printed.count("https://a.example/v1/hooks/acme/s/ringostat/") == 8
+        assert printed.count("https://a.example/v1/hooks/acme/s/ringostat/") == 11
         with pytest.raises(SystemExit):
             main(["--base", "nowhere", "--project", "acme", "--secret", "s"])
+
+
+def test_an_address_that_nobody_has_printed_is_refused_by_name() -> None:
+    with pytest.raises(BadInput, match="address"):
+        ringostat.read(post(END), "in.foo", KYIV)

@@ -22,28 +22,25 @@ ID = re.compile(rf"(?<![\w-])({PREFIX})(\d\d)(?:…(?:\1)?(\d\d))?(?!\d)")
 DECIDING = """
 S0-02…S0-38 S0-40 S0-42…S0-43
 S1-01…S1-18 S1-20…S1-31
-S2-01…S2-03 S2-05…S2-06 S2-16…S2-17 S2-19…S2-20 S2-27…S2-34
+S2-01…S2-06 S2-13 S2-16…S2-17 S2-19…S2-21 S2-23…S2-34
 S3-01…S3-06 S3-11 S3-15…S3-23 S3-25 S3-28 S3-30…S3-32 S3-35…S3-54 S3-56…S3-58
 S4-01…S4-47
-P-PD-01 P-PD-03…P-PD-07 P-PD-09 P-PD-14…P-PD-15 P-HS-01…P-HS-10 P-ZC-01…P-ZC-07 P-ZC-09…P-ZC-11 P-ZD-01…P-ZD-04
-P-BX-01…P-BX-13 P-BX-15 P-KM-01…P-KM-05 P-KM-07 P-RC-01…P-RC-05 P-EM-01…P-EM-05 P-MG-02 P-WR-01…P-WR-03
+P-PD-01 P-PD-03…P-PD-07 P-PD-09…P-PD-15 P-HS-01…P-HS-10 P-ZC-01…P-ZC-07 P-ZC-09…P-ZC-11 P-ZD-01…P-ZD-04
+P-BX-01…P-BX-13 P-BX-15 P-KM-01…P-KM-05 P-KM-07 P-RC-01…P-RC-05 P-EM-01…P-EM-05 P-MG-02 P-WR-01…P-WR-03 P-API-01
 V-01…V-27
-O-01…O-02 O-04…O-48 O-51…O-60 O-62
-C-01…C-18 C-20…C-32
-D-01…D-29 D-31…D-32 D-34…D-38
+O-01…O-02 O-04…O-62
+C-01…C-32
+D-01…D-38
 """
 
 EXCLUDED = {
-    "click-to-call comes with a later step": "S2-04 S2-13 S2-21…S2-26 O-50 C-19 D-30",
-    "re-activation and resending come with a later step": "P-PD-10…P-PD-13 O-49 O-61 D-33",
     "screens and steps in somebody's cabinet, nothing to decide": """
-        S0-01 S0-39 S0-41 S1-19 S3-55 P-SR-01 S2-07…S2-12 S2-14…S2-15 S2-18 S3-13…S3-14 S3-24 S3-27 S3-29 S3-33…S3-34 S4-48
+        S0-01 S0-39 S0-41 S1-19 S3-55 P-SR-01 S2-07…S2-12 S2-14…S2-15 S2-18 S2-22 S3-13…S3-14 S3-24 S3-27 S3-29 S3-33…S3-34 S4-48
         P-EM-06…P-EM-08 P-ZC-08 P-ZD-06 P-MG-01""",
     "the intake's: test_statuses.py and test_ringostat.py": "S3-08…S3-10 P-ST-01…P-ST-03 P-WH-01…P-WH-04",
     "the connection's: records are written by the account that activated": "S3-26 O-03",
     "told in general, or by a page that was cut off or repeats a seed": """
         S3-07 S3-12 P-PD-02 P-PD-08 P-PD-16 P-ZD-05 P-BX-14 P-KM-06 P-SF-01 P-SP-01 P-MA-01…P-MA-02""",
-    "another product's contact book": "P-API-01",
 }
 
 

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from patchcord.service.deadlines import watch_of
+from patchcord.service.wishes import wish_of
+
 ROOT = Path(__file__).parents[2]
 Tree = dict[str, Any]
 
@@ -54,7 +57,7 @@ def functions() -> Tree:
 
 def routes(function: str) -> set[str]:
     """`POST /path` of a function."""
-    events = functions()[function]["Events"].values()
+    events = functions()[function].get("Events", {}).values()
     return {f"{it['Properties']['Method']} {it['Properties']['Path']}" for it in events if it["Type"] == "HttpApi"}
 
 
@@ -91,7 +94,7 @@ def rights(function: str) -> set[tuple[str, str]]:
 
 
 FUNCTIONS = sorted(functions())
-READING = ["Recording", "SmartRouting"]
+READING = ["ClickToCall", "Recording", "SmartRouting", "TaskDeadline"]
 """Functions that carry out no event."""
 PERFORMING = sorted(set(FUNCTIONS) - set(READING))
 INTAKE = sorted(id for id in PERFORMING if routes(id))
@@ -105,7 +108,8 @@ EVENTS = sorted((ROOT / "events").glob("*.json"))
 def test_every_function_has_its_own_role() -> None:
     roles = [properties["Role"]["Fn::GetAtt"] for properties in functions().values()]
     assert roles == [[f"{id}Role", "Arn"] for id in functions()]
-    assert {role for role, _ in roles} == set(resources("AWS::IAM::Role"))
+    machines = [properties["Role"]["Fn::GetAtt"][0] for properties in resources("AWS::Serverless::StateMachine").values()]
+    assert {role for role, _ in roles} | set(machines) == set(resources("AWS::IAM::Role"))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -203,6 +207,24 @@ def test_opening_a_recording_touches_neither_journal_nor_clients_nor_queues_nor_
     }
 
 
+def test_a_click_reaches_neither_clients_nor_queues_nor_the_crms_secrets() -> None:
+    tables = {"ProjectsTable": ["Query"], "JournalTable": ["UpdateItem"]}
+    tables["ConnectionsTable"] = ["GetItem", "UpdateItem", "DeleteItem"]
+    used = {(f"dynamodb:{action}", json.dumps(arn(table))) for table, actions in tables.items() for action in actions}
+    secrets = {("ssm:GetParameter", parameter(f"*/{n}")) for n in ("client_key", "mango_key", "mango_salt", "ringostat_api_key")}
+    found = {(action, resource) for action, resource in rights("ClickToCall") if not action.startswith(("logs:", "xray:"))}
+    assert found == used | secrets
+
+
+def test_catching_up_comes_every_quarter_of_an_hour_and_reads_days() -> None:
+    (rule,) = resources("AWS::Events::Rule").values()
+    assert rule["ScheduleExpression"] == "rate(15 minutes)"
+    assert [target["Arn"] for target in rule["Targets"]] == [arn("Reconcile")]
+    (allowed,) = (it for it in resources("AWS::Lambda::Permission").values() if it["FunctionName"] == {"Ref": "Reconcile"})
+    assert allowed["SourceArn"] == arn("ReconcileSchedule")
+    assert ("dynamodb:Query", json.dumps({"Fn::Sub": "${JournalTable.Arn}/index/by_day"})) in rights("Reconcile")
+
+
 def test_putting_callers_through_changes_no_client_and_promises_nothing() -> None:
     tables = {"ProjectsTable": ["Query"], "ClientsTable": ["GetItem"], "JournalTable": ["GetItem", "UpdateItem"]}
     tables["ConnectionsTable"] = ["GetItem", "UpdateItem", "DeleteItem"]
@@ -210,6 +232,21 @@ def test_putting_callers_through_changes_no_client_and_promises_nothing() -> Non
     kept = {("ssm:GetParameter", parameter("*")), ("ssm:PutParameter", parameter("*/grant*"))}
     found = {(action, resource) for action, resource in rights("SmartRouting") if not action.startswith(("logs:", "xray:"))}
     assert found == used | kept
+
+
+def test_looking_at_a_task_touches_neither_clients_nor_queues_and_starts_no_execution() -> None:
+    tables = {"ProjectsTable": ["Query"], "JournalTable": ["GetItem", "UpdateItem"]}
+    tables["ConnectionsTable"] = ["GetItem", "UpdateItem", "DeleteItem"]
+    used = {(f"dynamodb:{action}", json.dumps(arn(table))) for table, actions in tables.items() for action in actions}
+    kept = {("ssm:GetParameter", parameter("*")), ("ssm:PutParameter", parameter("*/grant*"))}
+    found = {(action, resource) for action, resource in rights("TaskDeadline") if not action.startswith(("logs:", "xray:"))}
+    assert found == used | kept
+
+
+@pytest.mark.parametrize("function", PERFORMING)
+def test_an_execution_is_started_of_the_one_machine_only(function: str) -> None:
+    started = {(action, resource) for action, resource in rights(function) if action.startswith("states:")}
+    assert started == {("states:StartExecution", json.dumps({"Ref": "TaskDeadlineMachine"}))}
 
 
 @pytest.mark.parametrize(
@@ -236,7 +273,25 @@ def test_routes() -> None:
     expected = {"IncomingCall": "in/{moment}", "MissedCall": "missed", "OutgoingCall": "out/{moment}"}
     for function, tail in expected.items():
         assert routes(function) == {f"{method} {hooks}/{tail}" for method in ("GET", "POST")}
+    assert routes("ClickToCall") == {"POST /v1/calls/{project}/{secret}"}
     assert routes("Recording") == {f"{method} /v1/recordings/{{project}}/{{token}}" for method in ("GET", "HEAD")}
+
+
+def test_routes_of_forms_and_dialogues() -> None:
+    hooks, site = "/v1/hooks/{project}/{secret}/ringostat", "/v1/forms/{project}/{form}"
+    assert routes("FormSubmission") == {f"GET {hooks}/form", f"POST {hooks}/form", f"POST {site}", f"OPTIONS {site}"}
+    told = {f"{method} {hooks}/chat/{{moment}}" for method in ("GET", "POST")}
+    assert routes("MessengerDispatch") == {*told, "POST /v1/dispatch/{project}/{secret}"}
+
+
+def test_forms_cannot_use_up_what_the_telephony_needs() -> None:
+    """Anybody may send them."""
+    (api,) = resources("AWS::Serverless::HttpApi").values()
+    own = api["RouteSettings"]
+    assert set(own) == {"POST /v1/forms/{project}/{form}"}
+    for limits in own.values():
+        assert 0 < limits["ThrottlingRateLimit"] <= api["DefaultRouteSettings"]["ThrottlingRateLimit"] / 2
+        assert 0 < limits["ThrottlingBurstLimit"] <= api["DefaultRouteSettings"]["ThrottlingBurstLimit"] / 2
 
 
 def test_access_logs_do_not_hold_the_secret() -> None:
@@ -279,6 +334,49 @@ def test_retry_takes_promises_and_reports_each_failure() -> None:
     taking = {f"sqs:{action}" for action in ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes")}
     queue = json.dumps(arn("RetryQueue"))
     assert {action for action, resource in rights("Retry") if resource == queue} == {*taking, "sqs:SendMessage"}
+
+
+# --- the deadlines ---
+
+
+def machine() -> Tree:
+    (found,) = resources("AWS::Serverless::StateMachine").values()
+    return dict(found)
+
+
+def test_the_machine_is_the_one_that_the_functions_start() -> None:
+    properties = machine()
+    variables = template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["PATCHCORD_DEADLINES_ARN"]["Fn::Sub"].endswith(f":stateMachine:{properties['Name']['Fn::Sub']}")
+    assert properties["Type"] == "STANDARD"
+    assert (ROOT / properties["DefinitionUri"]).is_file()
+    definition = json.loads((ROOT / properties["DefinitionUri"]).read_text("utf-8"))
+    assert properties["DefinitionSubstitutions"] == {"TaskDeadlineArn": arn("TaskDeadline")}
+    assert definition["States"]["Look"]["Resource"] == "${TaskDeadlineArn}"
+
+
+def test_the_machine_invokes_its_function_only_and_logs_no_data() -> None:
+    properties = machine()
+    allowed = {
+        (action, json.dumps(statement["Resource"]))
+        for statement in statements(properties["Role"]["Fn::GetAtt"][0])
+        for action in listed(statement["Action"])
+    }
+    assert all("*" not in action for action, _ in allowed)
+    assert {pair for pair in allowed if not pair[0].startswith(("logs:", "xray:"))} == {
+        ("lambda:InvokeFunction", json.dumps(arn("TaskDeadline")))
+    }
+    assert properties["Tracing"] == {"Enabled": True}
+    assert properties["Logging"]["IncludeExecutionData"] is False
+    (destination,) = properties["Logging"]["Destinations"]
+    group = resources("AWS::Logs::LogGroup")[destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0]]
+    assert group["LogGroupName"]["Fn::Sub"].startswith("/aws/vendedlogs/states/")
+    assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_the_machine_waits_longer_than_the_function_may_run() -> None:
+    look = json.loads((ROOT / machine()["DefinitionUri"]).read_text("utf-8"))["States"]["Look"]
+    assert look["TimeoutSeconds"] > functions()["TaskDeadline"]["Timeout"]
 
 
 # --- tables ---
@@ -342,6 +440,7 @@ def test_somebody_is_told_only_if_named() -> None:
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}, 0),
         ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", {"Fn::GetAtt": ["RetryQueue", "QueueName"]}, 3600),
         ("AWS/ApiGateway", "5xx", "ApiId", {"Ref": "HooksApi"}, 0),
+        ("AWS/States", "ExecutionsFailed", "StateMachineArn", {"Ref": "TaskDeadlineMachine"}, 0),
         ("Patchcord", "CrmUnauthorised", "service", {"Fn::Sub": "patchcord-${Stage}"}, 0),
     ],
 )
@@ -375,6 +474,12 @@ def test_payload_fits_its_function(path: Path) -> None:
         queue = resources("AWS::SQS::Queue")["RetryQueue"]["QueueName"]["Fn::Sub"].replace("${Stage}", "*")
         assert all(fnmatchcase(record["eventSourceARN"], f"arn:aws:sqs:*:{queue}") for record in payload["Records"])
         assert function == "Retry"
+        return
+    if function == "TaskDeadline":
+        assert watch_of(payload).tree() == payload
+        return
+    if function == "Reconcile":
+        assert wish_of(payload).project == payload["project"]
         return
     assert payload["version"] == "2.0"
     assert payload["routeKey"] in routes(function)

@@ -28,13 +28,14 @@ Target = Ref | Made
 
 
 class TaskKind(Word):
-    """Why a task exists (rules.md 0)."""
+    """Why a task exists (rules.md 0). OVERDUE tells the senior manager of another task that was not done in time."""
 
     CALLBACK = "callback"
     REVIEW_CALL = "review_call"
     CALL_LOG = "call_log"
     ACQUAINT = "acquaint"
     CHECK_SETTINGS = "check_settings"
+    OVERDUE = "overdue"
 
 
 class LogKind(Word):
@@ -71,7 +72,7 @@ class CreateRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRecord:
-    """A change of a record. `about` says what is written: `owner`, `utm`, `fields` or `form`."""
+    """A change of a record. `about` says what is written: `owner`, `utm`, `fields`, `form` or `overdue`."""
 
     key: str
     at: Moment
@@ -145,7 +146,17 @@ class ShowPopup:
     shows: tuple[str, ...]
 
 
-Effect = CreateRecord | UpdateRecord | CreateTask | LogCall | AddRecording | ShowPopup
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteTask:
+    """An open callback task of an earlier call, done because the client was reached. `task` is the vendor's id."""
+
+    key: str
+    at: Moment
+    rules: tuple[str, ...]
+    task: str
+
+
+Effect = CreateRecord | UpdateRecord | CreateTask | LogCall | AddRecording | ShowPopup | CompleteTask
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,12 +68,13 @@ class Record:
 class Client:
     """Whom we speak with: the number and what was found for it, in the order found.
 
-    `open_callback` says that a callback task of ours is still open (O-08).
+    `open_callback` says that a callback task of ours is still open (O-08), `callback` is its id in the CRM.
     """
 
     phone: str | None
     records: tuple[Record, ...] = ()
     open_callback: bool = False
+    callback: str | None = None
 
     def of(self, kind: RecordKind) -> tuple[Record, ...]:
         """The records of one kind, in the order found."""

@@ -139,13 +139,21 @@ class Integration:
 
 @dataclass(frozen=True)
 class Tasks:
-    """O-05…O-08. `titles` replaces the built-in title of a task kind."""
+    """O-05…O-08. `titles` replaces the built-in title of a task kind.
+
+    `on_overdue` is what follows an open task that was not done in time; `overdue_repetitions` how often, `overdue_every`
+    after how long again (None: the deadline's own length). `close_when_reached`: a later talk completes the callback task.
+    """
 
     __pydantic_config__ = STRICT
     deadline: timedelta = timedelta(hours=4)
     deadline_clock: Literal["wall", "business"] = "wall"
     titles: dict[TaskKind, str] = field(default_factory=dict)
     dedupe_open_callback: bool = False
+    on_overdue: Literal["none", "note", "remind_senior", "reassign"] = "remind_senior"
+    overdue_repetitions: int = 1
+    overdue_every: timedelta | None = None
+    close_when_reached: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,26 +173,41 @@ class BlockedRules:
     scope: Literal["calls", "all"] = "all"
 
 
+FORM_FIELDS = ("phone", "name", "first_name", "last_name", "email", "company", "submission", "submitted_at")
+"""What a form is understood to say; the visit's data comes beside it, everything else is the form's own."""
+
+
 @dataclass(frozen=True)
 class Forms:
-    """O-15…O-18. `mapping` pairs a form's field with a CRM field, per record kind."""
+    """O-15…O-18. `mapping` pairs a form's field with a CRM field, per record kind.
+
+    The rest is about the address that a site's own forms are sent to: `origins` are the sites that may, `honeypot` the
+    field that only robots fill in, `field_names` the site's own names of FORM_FIELDS and of the visit's data.
+    """
 
     __pydantic_config__ = STRICT
     enabled: bool = False
     mapping: dict[RecordKind, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     owner: str = "senior"
     no_phone: Literal["create", "skip"] = "create"
+    origins: tuple[str, ...] = ()
+    honeypot: str = "website"
+    per_address_a_minute: int = 10
+    field_names: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Messenger:
-    """O-19…O-22."""
+    """O-19…O-22. `dispatch_on` and `on_appeal_close`: which of the telephony's own events about a dialogue, Ringostat's or
+    MANGO's, count as the pressed button (S0-31); by default none does."""
 
     __pydantic_config__ = STRICT
     enabled: bool = True
     create_if: Literal["no_data", "no_open_primary"] = "no_data"
     owner: str = "dispatching"
     name_template: str = ""
+    dispatch_on: Literal["button", "start", "end"] = "button"
+    on_appeal_close: bool = False
 
 
 @dataclass(frozen=True)
@@ -357,6 +380,8 @@ class Hours:
 
 @dataclass(frozen=True)
 class Resend:
+    """O-49: whether calls of the time while the integration was off are sent again, and how many days back, today included."""
+
     __pydantic_config__ = STRICT
     on_reactivation: bool = False
     days: int = 3
@@ -364,15 +389,33 @@ class Resend:
 
 @dataclass(frozen=True)
 class ClickToCall:
+    """O-50. `secrets` are SHA-256 hashes of the secrets that a CRM's button calls with, apart from the webhooks'; `regions`
+    the countries (ISO) that may be dialled, `phone.default_region` alone if empty. `swap_legs`: Ringostat rings the other
+    side first than expected (telephony.md 2 is not sure of it)."""
+
     __pydantic_config__ = STRICT
     sip_account: str | None = None
     first_leg: Literal["client", "employee"] = "client"
+    secrets: tuple[str, ...] = ()
+    per_minute: int = 20
+    regions: tuple[str, ...] = ()
+    swap_legs: bool = False
 
 
 @dataclass(frozen=True)
 class Retention:
+    """O-61: for how many days events can be sent again; as many as `resend.days` if not set."""
+
     __pydantic_config__ = STRICT
-    retention: int = 3
+    retention: int | None = None
+
+
+@dataclass(frozen=True)
+class Softphone:
+    """P-API-01. `contacts`: clients and the links to their records are put into Ringostat Smart Phone's contact book."""
+
+    __pydantic_config__ = STRICT
+    contacts: bool = False
 
 
 @dataclass(frozen=True)
@@ -388,7 +431,8 @@ class Connection:
 class Telephony:
     """How the provider's events are read. `secrets` are SHA-256 hashes of the secrets in the webhook address; `senders`
     the addresses or networks that events may come from, any if empty. `base_url` is where the provider's own interface
-    is, if it is not at its usual address."""
+    is, if it is not at its usual address; `project_id` the id of the Ringostat project, which some of its requests need;
+    `list_zone` the time zone in which its list of calls reads a period, if it is known (telephony.md 2)."""
 
     __pydantic_config__ = STRICT
     provider: Literal["ringostat", "mango"] = "ringostat"
@@ -397,6 +441,8 @@ class Telephony:
     senders: tuple[str, ...] = ()
     keep_direct: bool = False
     base_url: str | None = None
+    project_id: str | None = None
+    list_zone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -453,6 +499,7 @@ class Settings:
     hidden: Hidden = Hidden()
     recording: RecordingRules = RecordingRules()
     events: Retention = Retention()
+    softphone: Softphone = Softphone()
 
     @cached_property
     def directory(self) -> Directory:

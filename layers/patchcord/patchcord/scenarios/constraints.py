@@ -21,8 +21,9 @@ from patchcord.model.employees import Employee, direction_identity, sip_login
 from patchcord.model.events import ATTRIBUTION, Moment
 from patchcord.model.phone import is_hidden, is_short, try_phone
 from patchcord.model.records import RecordKind
-from patchcord.model.settings import Row, RowName, Settings, TaskRule, weekdays
+from patchcord.model.settings import FORM_FIELDS, Row, RowName, Settings, TaskRule, weekdays
 from patchcord.scenarios.profiles import Finding
+from patchcord.scenarios.reactivation import LONGEST
 
 CALL_PARAMETERS = frozenset({"line", "call_id", "status", "department", "recording", "duration", "waiting", "employee"})
 PARAMETERS = frozenset(ATTRIBUTION) | CALL_PARAMETERS
@@ -61,8 +62,14 @@ LONGEST_RING = 300
 LONGEST_REPLY_KEY = 60
 
 LONGEST_LINK_DAYS = 3650
+MOST_CLICKS = 600
+MOST_REPETITIONS = 10
 HTTPS_ADDRESS = re.compile(r"https://(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::\d{1,5})?(?:/[A-Za-z0-9._~-]+)*/?")
 """An address to which paths can be added: without credentials, query or fragment."""
+
+SITE_ORIGIN = re.compile(r"https://(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::\d{1,5})?|http://(?:localhost|127\.0\.0\.1)(?::\d{1,5})?")
+"""A site as browsers name it; one without https only on the developer's own machine."""
+MOST_FORMS_A_MINUTE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +153,7 @@ def deadlines(settings: Settings, facts: Facts) -> Findings:
     """V-05 (S0-10)."""
     places = [("tasks.deadline", settings.tasks.deadline), ("missed_tasks.deadline", settings.missed_tasks.deadline)]
     places += [(f"rows.{name.value}.task.due_in", row.task.due_in) for name, row in settings.rows.items() if row.task]
+    places += [("tasks.overdue_every", settings.tasks.overdue_every)]
     for place, value in places:
         if value is not None and value <= timedelta(0):
             yield Finding("DEADLINE_MUST_BE_POSITIVE", place, "must be longer than nothing, such as PT4H")
@@ -231,6 +239,8 @@ def task_kinds(settings: Settings, facts: Facts) -> Findings:
 def _fits(name: RowName, task: TaskRule) -> bool:
     if task.kind in {TaskKind.REVIEW_CALL, TaskKind.ACQUAINT}:
         return name in OTHER_ROWS
+    if task.kind is TaskKind.OVERDUE:
+        return False  # made when another task is late, never for a call
     return task.kind is not TaskKind.CHECK_SETTINGS or name in UNKNOWN_ROWS
 
 
@@ -363,6 +373,26 @@ def click_to_call(settings: Settings, facts: Facts) -> Findings:
     own = {sip_login(direction) for employee in settings.employees.values() for direction in _directions(employee)}
     if account is not None and sip_login(account) not in own:
         yield Finding("SIP_ACCOUNT_NOT_IN_PROJECT", "click_to_call.sip_account", "belongs to no employee of the project")
+    for place in settings.click_to_call.regions:
+        if place not in SUPPORTED_REGIONS:
+            yield Finding("REGION_UNKNOWN", "click_to_call.regions", "must be ISO country codes in capitals such as UA")
+    if not 1 <= settings.click_to_call.per_minute <= MOST_CLICKS:
+        yield Finding("RATE_NOT_POSSIBLE", "click_to_call.per_minute", f"must be 1 to {MOST_CLICKS}")
+
+
+def resending(settings: Settings, facts: Facts) -> Findings:
+    """O-49, O-61."""
+    days = {"resend.days": settings.resend.days, "events.retention": settings.events.retention}
+    for place, told in days.items():
+        if told is not None and not 1 <= told <= LONGEST:
+            yield Finding("RESEND_DAYS_NOT_POSSIBLE", place, f"must be 1 to {LONGEST}")
+
+
+def list_zone(settings: Settings, facts: Facts) -> Findings:
+    """The zone of Ringostat's list of calls (telephony.md 2)."""
+    zone = settings.telephony.list_zone
+    if zone is not None and zone not in available_timezones():
+        yield Finding("TIME_ZONE_UNKNOWN", "telephony.list_zone", "must be an IANA name such as Europe/Kyiv")
 
 
 def process(settings: Settings, facts: Facts) -> Findings:
@@ -503,6 +533,29 @@ def recordings(settings: Settings, facts: Facts) -> Findings:
         yield Finding("ADDRESS_NOT_POSSIBLE", "recording.base_url", "must be an address such as https://calls.acme.example")
 
 
+def overdue(settings: Settings, facts: Facts) -> Findings:
+    """An overdue task is told of at least once where it is told of, and not for ever."""
+    if not 1 <= settings.tasks.overdue_repetitions <= MOST_REPETITIONS:
+        yield Finding("REPETITIONS_NOT_POSSIBLE", "tasks.overdue_repetitions", f"must be 1 to {MOST_REPETITIONS}")
+
+
+def site_forms(settings: Settings, facts: Facts) -> Findings:
+    """S0-29: what guards the address of the site's own forms, and the site's names of what a form says."""
+    rules = settings.forms
+    for index, origin in enumerate(rules.origins):
+        if not SITE_ORIGIN.fullmatch(origin.lower()):
+            words = "must be a site such as https://www.acme.example, without a path"
+            yield Finding("ORIGIN_NOT_POSSIBLE", f"forms.origins.{index}", words)
+    if not 1 <= rules.per_address_a_minute <= MOST_FORMS_A_MINUTE:
+        yield Finding("FORM_RATE_NOT_POSSIBLE", "forms.per_address_a_minute", f"must be 1 to {MOST_FORMS_A_MINUTE}")
+    if not rules.honeypot.strip() or rules.honeypot in rules.field_names or rules.honeypot in FORM_FIELDS:
+        yield Finding("HONEYPOT_NOT_POSSIBLE", "forms.honeypot", "must be the name of a field that is asked for nothing else")
+    for wire, meant in rules.field_names.items():
+        if meant not in FORM_FIELDS and meant not in ATTRIBUTION:
+            words = f"is none of {', '.join((*FORM_FIELDS, *ATTRIBUTION))}"
+            yield Finding("FORM_FIELD_UNKNOWN", f"forms.field_names.{wire}", f"{meant!r} {words}")
+
+
 CONSTRAINTS: tuple[Callable[[Settings, Facts], Findings], ...] = (
     lead_needs_company,
     lead_and_deal,
@@ -510,6 +563,7 @@ CONSTRAINTS: tuple[Callable[[Settings, Facts], Findings], ...] = (
     senior_manager,
     bound_employee,
     deadlines,
+    overdue,
     moments,
     people,
     other_people,
@@ -525,6 +579,8 @@ CONSTRAINTS: tuple[Callable[[Settings, Facts], Findings], ...] = (
     missed_tasks,
     plan,
     click_to_call,
+    resending,
+    list_zone,
     process,
     miss_owners,
     distribution,
@@ -537,4 +593,5 @@ CONSTRAINTS: tuple[Callable[[Settings, Facts], Findings], ...] = (
     numbers,
     senders,
     recordings,
+    site_forms,
 )

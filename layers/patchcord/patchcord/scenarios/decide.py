@@ -282,6 +282,8 @@ def _form(timeline: Timeline, client: Client, settings: Settings) -> Decision:
         # a CRM without a record of its own for a request: the client's card takes the form, or it would be lost (D-16)
         plan.name, plan.rules = RowName.FORM_EXISTING, rules_of(RowName.FORM_EXISTING)
         plan.add_form(found.contact.ref)
+    else:
+        plan.tell_form()
     plan.task(row.task, at=Moment.SUBMIT)
     return plan.decision()
 

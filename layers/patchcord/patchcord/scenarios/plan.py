@@ -9,6 +9,7 @@ from functools import cached_property
 
 from patchcord.model.effects import (
     AddRecording,
+    CompleteTask,
     CreateRecord,
     CreateTask,
     Decision,
@@ -27,13 +28,17 @@ from patchcord.model.phone import Phone, formatted, read_phone
 from patchcord.model.records import PRIMARY_KINDS, Client, RecordKind
 from patchcord.model.settings import Row, RowName, Settings, TaskRule
 from patchcord.model.timeline import Timeline
+from patchcord.scenarios.due import due_after
 from patchcord.scenarios.matches import Match
 from patchcord.scenarios.people import People
 from patchcord.scenarios.rules import ROW_RULES
+from patchcord.scenarios.talks import is_talk
 from patchcord.scenarios.texts import Texts, texts_of
 
 ORDER = (RecordKind.ORGANIZATION, RecordKind.CONTACT, RecordKind.LEAD, RecordKind.DEAL)
 """What is created before what can be linked to it."""
+WHICH_FORM = frozenset({"form", "form_id", "form_name", "company"})
+"""What a form says of itself, and what names the organization."""
 HANDLER_ROLES = frozenset({"answering", "first_handler"})
 
 
@@ -58,7 +63,8 @@ class Plan:
         return texts_of(self.timeline, self.settings)
 
     def decision(self) -> Decision:
-        """What was gathered, with the late recordings of D-28."""
+        """What was gathered, with the late recordings of D-28, and an earlier callback task that is done by now."""
+        self.close_callback()
         if self.timeline.recording_late and self._recording() is not None:
             self.effects.extend(self._late_recordings())
         return Decision(self.name.value, tuple(self.effects), self.rules)
@@ -233,6 +239,13 @@ class Plan:
         fields = self._form_fields(target.kind)
         self._update("form", target, "form", ("S0-27",), at=Moment.SUBMIT, fields=fields, note=self.texts.form())
 
+    def tell_form(self) -> None:
+        """What a form says beyond its own name and beyond mapped fields, as a note at the new record: it would be lost (D-16)."""
+        target = self.places.get("primary") or self.places.get("contact")
+        mapped = {name for pairs in self.settings.forms.mapping.values() for name, _ in pairs}
+        if isinstance(target, Made) and set(self.timeline.form) - WHICH_FORM - mapped:
+            self._update("form", target, "form", ("S0-28", "D-16"), at=Moment.SUBMIT, note=self.texts.form())
+
     def _update(
         self,
         key: str,
@@ -350,12 +363,8 @@ class Plan:
         return rule.kind is TaskKind.CALLBACK and self.settings.tasks.dedupe_open_callback and self.client.open_callback
 
     def _due_at(self, due_in: timedelta) -> datetime | None:
-        start, calendar = self.timeline.ended_at, self.settings.calendar
-        if start is None:
-            return None
-        if self.settings.tasks.deadline_clock == "business" and calendar is not None:
-            return calendar.after(start, due_in)
-        return start + due_in
+        start = self.timeline.ended_at
+        return None if start is None else due_after(start, due_in, self.settings)
 
     def _last_agent(self) -> Agent | None:
         if self.timeline.call_type is CallType.OUT:
@@ -378,6 +387,14 @@ class Plan:
             for effect in self.effects
             if isinstance(effect, CreateTask | LogCall) and effect.recording is not None
         ]
+
+    # --- a task of an earlier call ---
+
+    def close_callback(self) -> None:
+        """The client was spoken with, so the open callback task is done (`tasks.close_when_reached`)."""
+        wanted = self.settings.tasks.close_when_reached and self.settings.vendor.tasks
+        if wanted and self.client.callback is not None and is_talk(self.timeline):
+            self.effects.append(CompleteTask(key="close:callback", at=Moment.END, rules=self.rules, task=self.client.callback))
 
     # --- pop-up ---
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patchcord.model.events import CallType, Moment, Outcome
+from patchcord.model.events import CallType, EventKind, Moment, Outcome
 from patchcord.model.records import Client
 from patchcord.model.settings import Settings
 from patchcord.model.talks import Talk
@@ -27,6 +27,12 @@ def talk_of(timeline: Timeline, settings: Settings) -> Talk | None:
     if not found:
         return None
     return Talk(found[-1].key, CallType.OUT if outgoing else CallType.IN, timeline.started_at, successful)
+
+
+def is_talk(timeline: Timeline) -> bool:
+    """Whether the call has ended and somebody of ours spoke with the client, in or out."""
+    is_call = timeline.kind is EventKind.CALL and timeline.call_type is not CallType.INTERNAL
+    return is_call and timeline.reached(Moment.END) and timeline.outcome is Outcome.ANSWERED
 
 
 def responsible_of(client: Client, settings: Settings) -> str | None:

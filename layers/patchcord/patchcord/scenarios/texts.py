@@ -61,16 +61,24 @@ class Texts:
     words: Words
     values: dict[str, str]
 
-    def title(self, kind: str, agent: Agent | None = None, template: str | None = None) -> str:
-        """A task's or log's title: the row's own, the project's, or the built-in one."""
-        chosen = template or next((text for task, text in self.settings.tasks.titles.items() if task == kind), None)
-        return fill(chosen or self.words["titles"][kind], {**self.values, **self._about(agent)})
+    def title(self, kind: str, agent: Agent | None = None, template: str | None = None, *, task: str = "") -> str:
+        """A task's or log's title: the row's own, the project's, or the built-in one. `task` is another task's title."""
+        chosen = template or next((text for known, text in self.settings.tasks.titles.items() if known == kind), None)
+        return fill(chosen or self.words["titles"][kind], {**self.values, **self._about(agent), "task": task})
+
+    def late(self, line: str, task: str, employee: str, due_at: datetime) -> str:
+        """One line about a task that was not done in time: `overdue` or `handed_over`."""
+        local = due_at.astimezone(_zone(self.settings.timezone))
+        due = f"{local:%d.%m.%Y %H:%M}"
+        return fill(self.words["lines"][line], {"task": task, "employee": employee, "due": due})
 
     def name(self, kind: str) -> str:
         """The name of a new contact, organization or lead; `{lead_id}` is left for whoever learns it."""
         names, own = self.words["names"], self.settings.names
         if kind == "contact" and self.timeline.person_name:
             return self.timeline.person_name
+        if kind == "organization" and self.timeline.form.get("company") and own.organization is None:
+            return self.timeline.form["company"]
         template: str | None = getattr(own, kind, None)
         if kind == "contact" and template is None and self._own_auto_client() is not None:
             template = "{auto_client}"

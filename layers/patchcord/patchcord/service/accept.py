@@ -21,12 +21,13 @@ from typing import Any, cast
 
 from patchcord.model.codec import dump
 from patchcord.model.events import Event
+from patchcord.model.settings import Messenger, Settings
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.links import Recording, recording_address, recording_token
 from patchcord.service.observe import Observer
 from patchcord.service.perform import Performer, Report, Status
 from patchcord.service.projects import IncompleteProject, Project, Projects
-from patchcord.store.port import Queue
+from patchcord.store.port import CallKey, Queue
 from patchcord.telephony.port import BadInput, HttpRequest, NotAuthentic, Problem, Reading, Telephony
 
 PROMISE_DELAY = timedelta(seconds=90)
@@ -46,6 +47,9 @@ Before = Callable[[Project, Event, float], None]
 """What cannot wait until an event is carried out: a caller is put through. It gets the second of `time.monotonic` at which
 the event came in."""
 
+After = Callable[[Project, CallKey, Report, Deadline], None]
+"""What is told of an event when it is carried out and its journal is written: nothing waits for it, nothing fails with it."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -57,6 +61,9 @@ class Service:
     clock: Clock
     observer: Observer
     before: Before = lambda project, event, begun: None
+    after: After = lambda project, key, report, deadline: None
+    named: Callable[[Project, Event], Event] = lambda project, event: event
+    """The event under the name of its call in the journal, where that is not simply the provider's id (service/forms.py)."""
 
 
 def webhook(service: Service, payload: Payload, provider: str, hint: str, deadline: Deadline) -> Response:
@@ -72,7 +79,7 @@ def webhook(service: Service, payload: Payload, provider: str, hint: str, deadli
         return problem(HTTPStatus.NOT_FOUND, "There is nothing here.")
     try:
         event = _authentic_event(service, project, request_of(payload, service.clock), provider, hint)
-        event = event and linked(event, project, base_of(payload))
+        event = event and service.named(project, linked(event, project, base_of(payload)))
     except NotAuthentic as foreign:
         service.observer.count("Refused")
         service.observer.logger.warning("webhook refused", project=project.name, reason=foreign.reason)
@@ -110,10 +117,26 @@ def provider_of(name: str) -> Telephony:
 
 def read(provider: str, request: HttpRequest, hint: str, project: Project) -> Event | None:
     """The event in a request, by the provider's own module; None when nothing is to be kept."""
-    settings = project.settings
+    return provider_of(provider).read(request, hint, reading_of(project.settings))
+
+
+def reading_of(settings: Settings) -> Reading:
+    """What of the settings the reading of a payload depends on."""
     rules = settings.telephony
-    reading = Reading(settings.phone.default_region, settings.timezone, rules.key_map, rules.keep_direct)
-    return provider_of(provider).read(request, hint, reading)
+    return Reading(
+        region=settings.phone.default_region,
+        zone=settings.timezone,
+        key_map=rules.key_map,
+        keep_direct=rules.keep_direct,
+        form_names=settings.forms.field_names,
+        dispatches=_dispatches(settings.messenger),
+    )
+
+
+def _dispatches(rules: Messenger) -> frozenset[str]:
+    """The provider's events that count as the pressed button. The end of a dialogue makes up for a lost start."""
+    chosen = {"start": ("chat.start", "chat.end"), "end": ("chat.end",), "button": ()}[rules.dispatch_on]
+    return frozenset((*chosen, "events/md/onAppealClose") if rules.on_appeal_close else chosen)
 
 
 def linked(event: Event, project: Project, base: str) -> Event:
@@ -167,7 +190,17 @@ def take(service: Service, project: Project, event: Event, deadline: Deadline) -
             service.queue.promise(extra_look(promise_body), max(report.retry_after, timedelta(seconds=1)))
         milliseconds = (service.clock.now() - begun).total_seconds() * 1000
         service.observer.reported(report, project.settings.crm.vendor, milliseconds)
+        tell(service, project, CallKey(project.name, event.provider, event.call), report, deadline)
     return answer(event.call, event.key, report)
+
+
+def tell(service: Service, project: Project, key: CallKey, report: Report, deadline: Deadline) -> None:
+    """Tell whoever wants to know what became of a call."""
+    try:
+        service.after(project, key, report, deadline)
+    except Exception:  # the event is carried out; whatever this is for, it is not worth failing for
+        service.observer.logger.exception("not told")
+        service.observer.count("SoftphoneSyncFailed")
 
 
 def _whole_seconds(pause: timedelta) -> timedelta:

@@ -14,6 +14,7 @@ from patchcord.crm.connect import open_crm
 from patchcord.scenarios.routing import routes
 from patchcord.service.accept import Service
 from patchcord.service.clock import SystemClock
+from patchcord.service.deadlines import StepFunctions
 from patchcord.service.observe import Observer
 from patchcord.service.perform import Performer
 from patchcord.service.projects import Projects
@@ -26,9 +27,17 @@ from patchcord.store.sqs import SqsQueue
 if TYPE_CHECKING:
     from patchcord.model.events import Event
     from patchcord.model.roster import Roster
+    from patchcord.service.click_to_call import Dialler
+    from patchcord.service.clock import Deadline
+    from patchcord.service.forms import Forms
+    from patchcord.service.overdue import Overdue
+    from patchcord.service.perform import Report
     from patchcord.service.projects import Project
     from patchcord.service.provider import Providers
     from patchcord.service.put_through import Desk
+    from patchcord.service.reconcile import Reconciler
+    from patchcord.service.softphone import Softphone
+    from patchcord.store.port import CallKey
     from patchcord.telephony.mango.client import Mango
 
 
@@ -81,8 +90,52 @@ def service() -> Service:
     """The service of this container."""
     clock = SystemClock()
     projects = Projects(store(), secrets(), clock, open_crm)
-    performer = Performer(store(), projects, clock, lambda project, crm: observer().alarm(project.name, crm), roster_of)
-    return Service(projects, performer, queue(), clock, observer())
+    performer = Performer(
+        store(), projects, clock, lambda project, crm: observer().alarm(project.name, crm), roster_of, deadlines()
+    )
+    return Service(projects, performer, queue(), clock, observer(), after=after)
+
+
+def after(project: Project, key: CallKey, report: Report, deadline: Deadline) -> None:
+    """Feed the telephony's contact book, if the project wants it."""
+    if project.settings.softphone.contacts:
+        softphone()(project, key, report, deadline)
+
+
+@cache
+def softphone() -> Softphone:
+    """What feeding the contact book takes; imported only by those who do."""
+    from patchcord.service.ringostat_apis import RingostatApis
+    from patchcord.service.softphone import TIME_OUT, Softphone
+
+    kept = service()
+    return Softphone(kept.projects, store(), kept.clock, observer(), RingostatApis(secrets(), TIME_OUT))
+
+
+@cache
+def dialler() -> Dialler:
+    """What click-to-call needs; it has no use for the queue and for carrying out."""
+    from patchcord.service.click_to_call import Dialler
+    from patchcord.service.ringostat_apis import RingostatApis
+
+    clock = SystemClock()
+    projects = Projects(store(), secrets(), clock, open_crm)
+    return Dialler(projects, store(), clock, observer(), RingostatApis(secrets()), providers().mango)
+
+
+@cache
+def reconciler() -> Reconciler:
+    """What catching up needs."""
+    from patchcord.service.call_lists import TIME_OUT, CallList, MangoList, RingostatList
+    from patchcord.service.reconcile import Reconciler
+    from patchcord.service.ringostat_apis import RingostatApis
+
+    kept = service()
+    ringostat = RingostatList(RingostatApis(secrets(), TIME_OUT), kept.clock)
+    mango = MangoList(providers().mango, roster_of, store(), kept.clock)
+    lists: dict[str, CallList] = {"ringostat": ringostat, "mango": mango}
+    base = os.environ.get("PATCHCORD_API_URL", "")
+    return Reconciler(kept, store(), lambda project: lists[project.settings.telephony.provider], base)
 
 
 @cache
@@ -113,6 +166,30 @@ def desk() -> Desk:
 def providers_mango(project: Project) -> Mango:
     """MANGO's interface for a project."""
     return providers().mango(project)
+
+
+@cache
+def forms() -> Forms:
+    """What taking forms needs; imported only by those who do."""
+    from patchcord.service.forms import with_forms
+
+    return with_forms(service(), store())
+
+
+@cache
+def deadlines() -> StepFunctions | None:
+    """Who waits for deadlines; None where no state machine is named. Its client is made when the first wait begins."""
+    machine = os.environ.get("PATCHCORD_DEADLINES_ARN")
+    return StepFunctions(lambda: boto3.client("stepfunctions", config=AWS), machine) if machine else None
+
+
+@cache
+def overdue() -> Overdue:
+    """What looking at a task takes whose deadline has come."""
+    from patchcord.service.overdue import Overdue
+
+    kept = service()
+    return Overdue(store(), kept.projects, kept.clock, observer(), kept.performer.told_apart)
 
 
 @cache

@@ -30,7 +30,8 @@ class EffectState:
 
     `what` says it in words for people, `id` is the vendor's id of what was written, `kind` the record kind if it is a
     record, `owner` the employee it was made for. `since` is the time of the first intent. `recording` says whether the link
-    was written with it. `words` are the vendor's, when it refused.
+    was written with it. `words` are the vendor's, when it refused. `watched` says that the wait for a task's deadline has
+    begun.
     """
 
     state: State
@@ -42,6 +43,7 @@ class EffectState:
     recording: bool = False
     words: str = ""
     owner: str | None = None
+    watched: bool = False
 
     @property
     def ref(self) -> Ref | None:
@@ -60,6 +62,7 @@ class EffectState:
                 "recording": self.recording,
                 "words": self.words,
                 "owner": self.owner,
+                "watched": self.watched,
             }
         )
 
@@ -77,26 +80,32 @@ def effect_state(text: str) -> EffectState:
         recording=tree.get("recording", False),
         words=tree.get("words", ""),
         owner=tree.get("owner"),
+        watched=tree.get("watched", False),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The client as it was before the call, and when it was looked at."""
+    """The client as it was before the call, and when it was looked at. `partly`: routing has looked, which asks for records
+    and not for an open callback task."""
 
     client: Client
     at: datetime
+    partly: bool = False
 
     def dump(self) -> str:
         records = [record_tree(record) for record in self.client.records]
-        return _json({"at": self.at.isoformat(), "callback": self.client.open_callback, "records": records})
+        callback = self.client.callback or self.client.open_callback
+        return _json({"at": self.at.isoformat(), "callback": callback, "records": records, "partly": self.partly})
 
 
 def snapshot(text: str, phone: str | None) -> Snapshot:
     """The stored client; the number itself is not in the journal's copy, so it is given."""
     tree = json.loads(text)
     records = tuple(record_of(record) for record in tree["records"])
-    return Snapshot(Client(phone, records, bool(tree.get("callback"))), datetime.fromisoformat(tree["at"]))
+    callback = tree.get("callback")
+    known = callback if isinstance(callback, str) else None
+    return Snapshot(Client(phone, records, bool(callback), known), datetime.fromisoformat(tree["at"]), bool(tree.get("partly")))
 
 
 def record_tree(record: Record) -> dict[str, Any]:

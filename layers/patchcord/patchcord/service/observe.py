@@ -108,6 +108,11 @@ class Observer:
         ) as metric:
             metric.add_dimension(name="crm", value=crm)
 
+    def looked(self, effect: str, round: int, outcome: str) -> None:
+        """One line and the count for a task that was looked at when its deadline had come."""
+        self.count("DeadlineLooked")
+        self.logger.info("deadline looked at", effect=effect, round=round, outcome=outcome)
+
     def flush(self) -> None:
         """Write out the metrics of the invocation, if there are any."""
         if self.metrics.metric_set:

@@ -6,7 +6,7 @@ client, an intent before and a result after each CRM write, and a look into the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -32,13 +32,16 @@ from patchcord.model.settings import Settings
 from patchcord.model.talks import Talk
 from patchcord.model.timeline import Timeline, fold, is_ripe, ripe
 from patchcord.scenarios.decide import decide
+from patchcord.scenarios.overdue import PREFIX
 from patchcord.scenarios.owners import with_right_owners
+from patchcord.scenarios.reactivation import CAUGHT_UP, due_from
 from patchcord.scenarios.routing import routes
 from patchcord.scenarios.screen import nothing_due, screen
 from patchcord.scenarios.talks import responsible_of, talk_of
 from patchcord.service.claims import LEASE, Claims, call_name, unresolved
 from patchcord.service.clients import Index, before_call, index_of, merged
 from patchcord.service.clock import Clock, Deadline
+from patchcord.service.deadlines import STARTING, Deadlines, NotStarted, Watch
 from patchcord.service.gate import Gate, NotNow, Shut, kept_for_routing, look_up_cost
 from patchcord.service.journal import EffectState, Snapshot, State, decision_text, effect_state, events_of, snapshot
 from patchcord.service.projects import Project, Projects
@@ -53,6 +56,9 @@ SNAPSHOT_FRESH = timedelta(minutes=30)
 
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+CALLBACK, CLOSED = f"task:{TaskKind.CALLBACK.value}", f"close:{TaskKind.CALLBACK.value}"
+"""The keys of a call's own callback task, and of completing an earlier call's."""
 
 
 class Status(StrEnum):
@@ -114,10 +120,16 @@ class Performer:
     """Carries out events. Stateless but for its connections: any number of them work side by side."""
 
     def __init__(
-        self, store: Store, projects: Projects, clock: Clock, alarm: Alarm, rosters: Rosters = lambda project: None
+        self,
+        store: Store,
+        projects: Projects,
+        clock: Clock,
+        alarm: Alarm,
+        rosters: Rosters = lambda project: None,
+        deadlines: Deadlines | None = None,
     ) -> None:
         self._store, self._projects, self._clock, self._alarm = store, projects, clock, alarm
-        self._rosters = rosters
+        self._rosters, self._deadlines = rosters, deadlines
         self._claims = Claims(store, clock)
 
     def take(self, project: Project, event: Event, body: str, promise: Promise, bury: Bury, deadline: Deadline) -> Report:
@@ -252,7 +264,7 @@ class Performer:
         if not due:
             self._store.release(claim)
             return self._more_to_come(unripe)
-        timeline = self._told_apart(project, fold(due))
+        timeline = self.told_apart(project, fold(due))
         screened = screen(timeline, project.settings)
         if screened is not None:
             decision = Decision("ignored", reason=screened[0], rules=screened[1])
@@ -281,7 +293,7 @@ class Performer:
         )
         return self._guarded(work)
 
-    def _told_apart(self, project: Project, timeline: Timeline) -> Timeline:
+    def told_apart(self, project: Project, timeline: Timeline) -> Timeline:
         """The call with groups told from employees; the provider is asked only about short numbers nobody knows."""
         if not needs_roster(timeline, project.settings.directory):
             return timeline
@@ -351,6 +363,7 @@ class Performer:
     def _decide_and_write(self, work: _Work, writer: Writer, seen: Snapshot) -> Report:
         writer.fresh = work.looked
         decision = with_right_owners(decide(work.timeline, seen.client, work.settings), work.timeline, _owners(work.states))
+        decision = self._counted_from_now(work, decision)
         pending = [effect for effect in decision.effects if self._is_pending(work, effect)]
         records = [effect for effect in pending if isinstance(effect, CreateRecord)]
         others = [effect for effect in pending if not isinstance(effect, CreateRecord)]
@@ -373,6 +386,12 @@ class Performer:
             return self._leave(work, writer, seen, decision, Report(Status.WAITING, reason="out_of_time"))
         return self._finish(work, writer, seen, decision)
 
+    def _counted_from_now(self, work: _Work, decision: Decision) -> Decision:
+        """Deadlines of a call that was caught up with, or sent again, count from then (D-33)."""
+        told = (event.extra.get(CAUGHT_UP) for event in events_of(work.entry))
+        late = [datetime.fromisoformat(text) for text in told if text]
+        return due_from(decision, work.timeline.ended_at, max(late), work.settings) if late else decision
+
     def _is_pending(self, work: _Work, effect: Effect) -> bool:
         state = work.states.get(effect.key)
         if isinstance(effect, UpdateRecord) and effect.about == "owner" and isinstance(effect.target, Made):
@@ -388,15 +407,21 @@ class Performer:
         if work.entry.client is not None:
             known = snapshot(work.entry.client, work.timeline.client)
             if self._still_holds(work, known):
-                return known
+                return known if not known.partly else self._with_callback(work, known)
         return self._look(work)
+
+    def _with_callback(self, work: _Work, known: Snapshot) -> Snapshot:
+        """What routing has found, and what it has not asked for."""
+        callback = self._callback_open(work)
+        return Snapshot(replace(known.client, open_callback=callback is not None, callback=callback), known.at)
 
     def _look(self, work: _Work) -> Snapshot:
         now = self._clock.now()
         work.looked = True
         own = frozenset(ref for state in work.states.values() if (ref := state.ref) is not None)
         records = before_call(self._found(work), own) if work.timeline.client else ()
-        return Snapshot(Client(work.timeline.client, records, self._callback_open(work)), now)
+        callback = self._callback_open(work)
+        return Snapshot(Client(work.timeline.client, records, callback is not None, callback), now)
 
     def _still_holds(self, work: _Work, known: Snapshot) -> bool:
         if known.at == LONG_AGO or work.index.made_by_others_since(work.entry.key.call, known.at):
@@ -416,15 +441,16 @@ class Performer:
         found = work.crm.find(phone, search_of(settings, work.timeline.client or ""))
         return merged(work.index, found, self._clock.now(), declaration.search_lag)
 
-    def _callback_open(self, work: _Work) -> bool:
-        """Whether our last callback task is still open; asked only where it matters (O-08)."""
-        if not work.settings.tasks.dedupe_open_callback or work.index.callback is None:
-            return False
+    def _callback_open(self, work: _Work) -> str | None:
+        """Our last callback task if it is still open; asked only where it matters (O-08, `tasks.close_when_reached`)."""
+        tasks, callback = work.settings.tasks, work.index.callback
+        if callback is None or not (tasks.dedupe_open_callback or tasks.close_when_reached) or _is_of(work, callback):
+            return None
         work.gate.spend(1)
         try:
-            return not work.crm.task(work.index.callback).completed
+            return None if work.crm.task(callback).completed else callback
         except Gone:
-            return False  # somebody deleted it
+            return None  # somebody deleted it
 
     # --- writing ---
 
@@ -468,12 +494,42 @@ class Performer:
         self, work: _Work, writer: Writer, seen: Snapshot, decision: Decision, report: Report, *, forget: bool = False
     ) -> Report:
         """Keep what was achieved, and give the claim back; the events stay unsettled. `forget` has the next try look again."""
+        self._watch(work, writer, decision)
+        return self._put_down(work, writer, seen, decision, report, forget=forget)
+
+    def _put_down(
+        self, work: _Work, writer: Writer, seen: Snapshot, decision: Decision, report: Report, *, forget: bool = False
+    ) -> Report:
         client = Snapshot(seen.client, LONG_AGO).dump() if forget else seen.dump()
         changes = Changes(effects=_texts(writer.states), client=client, decision=decision_text(decision))
         self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer, seen).dump())
         return Report(report.status, decision.situation, report.reason, decision.rules, dict(writer.states), report.retry_after)
 
+    def _watch(self, work: _Work, writer: Writer, decision: Decision) -> bool:
+        """Begin the wait for the deadlines of the open tasks that were written; False when that must be tried again.
+
+        Before the journal says that they are written: so whoever repeats this after a crash begins the wait as well, and its
+        name keeps it from beginning twice.
+        """
+        if self._deadlines is None or work.settings.tasks.on_overdue == "none":
+            return True
+        for effect in decision.effects:
+            state = writer.states.get(effect.key)
+            if not isinstance(effect, CreateTask) or effect.due_at is None or state is None or state.watched:
+                continue
+            if state.state is State.DONE and state.id is not None:
+                if not work.deadline.allows(STARTING):
+                    return False
+                try:
+                    self._deadlines.start(Watch(work.entry.key, effect.key, state.id, effect.due_at))
+                except NotStarted:
+                    return False
+                writer.states[effect.key] = replace(state, watched=True)
+        return True
+
     def _finish(self, work: _Work, writer: Writer, seen: Snapshot, decision: Decision) -> Report:
+        if not self._watch(work, writer, decision):
+            return self._put_down(work, writer, seen, decision, Report(Status.WAITING, reason="deadline_not_watched"))
         failed = {key: state for key, state in writer.states.items() if state.state is State.FAILED}
         news = [state for key, state in failed.items() if key not in work.failed_before or work.again]
         if news:
@@ -494,13 +550,25 @@ class Performer:
         talk = talk_of(work.timeline, work.settings)
         if talk is not None:
             index = index.with_talk(call_name(work.entry.key), talk)
-        callback = writer.states.get(f"task:{TaskKind.CALLBACK.value}")
+        callback = writer.states.get(CALLBACK)
         doubtful = any(state.state is State.INTENDED for state in writer.states.values())
+        closed = {state.id for key, state in writer.states.items() if key == CLOSED and state.state is State.DONE}
         return replace(
             index.with_doubt(call_name(work.entry.key), doubtful),
-            callback=callback.id if callback is not None and callback.id is not None else index.callback,
+            callback=callback.id if callback is not None and callback.id is not None else _unless(index.callback, closed),
             owner=_responsible(work, seen) or index.owner,
         )
+
+
+def _unless(callback: str | None, closed: Collection[str | None]) -> str | None:
+    """The callback task that is remembered, unless it was completed."""
+    return None if callback in closed else callback
+
+
+def _is_of(work: _Work, callback: str) -> bool:
+    """Whether the callback task is this very call's: what the call has made does not change what it meets."""
+    own = work.states.get(CALLBACK)
+    return own is not None and own.id == callback
 
 
 def _responsible(work: _Work, seen: Snapshot) -> str | None:
@@ -565,7 +633,8 @@ def search_of(settings: Settings, e164: str) -> Search:
 
 
 def _states(entry: Entry) -> dict[str, EffectState]:
-    return {key: effect_state(text) for key, text in entry.effects.items()}
+    """The effects of the call itself. What follows an overdue task is somebody else's, who may be writing right now."""
+    return {key: effect_state(text) for key, text in entry.effects.items() if not key.startswith(PREFIX)}
 
 
 def _texts(states: Mapping[str, EffectState]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from patchcord.service.accept import Service
+from patchcord.service.accept import Service, tell
 from patchcord.service.clock import Deadline
 from patchcord.service.perform import Report, Status
 from patchcord.store.port import CallKey, Queue, Store
@@ -113,6 +113,7 @@ class Retrier:
                 again=message.redriven,
             )
             self._service.observer.reported(report, project.settings.crm.vendor, (time.monotonic() - begun) * 1000)
+            tell(self._service, project, message.key, report, deadline)
         self._conclude(message, report)
 
     def _conclude(self, message: Message, report: Report) -> None:

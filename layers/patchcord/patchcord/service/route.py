@@ -130,7 +130,7 @@ class Router:
         else:
             now, lag = self._clock.now(), self._projects.crm(project, "routing").declaration.search_lag
             looking.records = merged(index, records, now, lag)
-            looking.snapshot = Snapshot(Client(question.caller.client, looking.records), now)
+            looking.snapshot = Snapshot(Client(question.caller.client, looking.records), now, partly=True)
 
     def _budget(self, project: Project, question: Question) -> float:
         allowed = project.settings.routing.timeout.total_seconds()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transi
 from patchcord.crm.port import CallDraft, Change, Crm, Draft, TaskDraft, Trace, Written
 from patchcord.model.effects import (
     AddRecording,
+    CompleteTask,
     CreateRecord,
     CreateTask,
     Effect,
@@ -164,6 +166,8 @@ class Writer:
                 self._update(effect)
             case AddRecording():
                 self._add_recording(effect)
+            case CompleteTask():
+                self._complete(effect)
             case ShowPopup():
                 self._done(effect.key, None)
             case CreateRecord():
@@ -258,6 +262,13 @@ class Writer:
         self.gate.spend(1)
         return self.crm.add_note((ref,), effect.note, marker(self.key, effect.key))
 
+    def _complete(self, effect: CompleteTask) -> None:
+        """Complete a task; one that somebody has deleted is done with as well. Repeating it changes nothing."""
+        self.gate.spend(1)
+        with suppress(Gone):
+            self.crm.complete_task(effect.task)
+        self._done(effect.key, effect.task)
+
     def _add_recording(self, effect: AddRecording) -> None:
         written = self.states.get(effect.effect)
         if written is None or written.id is None:
@@ -324,5 +335,7 @@ def in_words(effect: Effect) -> str:
             return f"log {effect.kind.value}"
         case AddRecording():
             return f"recording added to {effect.effect}"
+        case CompleteTask():
+            return "callback task completed: the client was reached"
         case ShowPopup():
             return "pop-up, shown by the CRM's own app"

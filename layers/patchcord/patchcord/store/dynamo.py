@@ -9,7 +9,8 @@ Tables, all on demand; `template.yaml` and `create_tables` say the same. TTL att
 | clients     | `id` (S)      | -             | yes | -                                                        |
 | connections | `id` (S)      | -             | yes | -                                                        |
 
-* projects: one item per version, the current one is the highest; `body`, `author`, `at`, `receipt`.
+* projects: one item per version, the current one is the highest; `body`, `author`, `at`, `receipt`. And one item
+  `#projects`, version 0, whose `names` (SS) are all projects: a scan would read every version. A project can have no `#`.
 * journal: id `{project}#{provider}#{call}`; `e:<event key>` the event, `r:<event key>` the receipt of the delivery that
   was first, `f:<effect key>` the effect, `settled` (SS), `client`, `decision`, `project`, `provider`, `call`, and of the
   first event `day` = `{project}#{YYYY-MM-DD}` and `at`.
@@ -99,6 +100,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ALL_PROJECTS: Item = {"project": attribute("#projects"), "version": attribute(0)}
+"""The key of the item that names all projects; 400 KB hold some nine thousand."""
 BATCH = 100
 """Keys in one BatchGetItem."""
 TRIES = 6
@@ -156,6 +159,8 @@ class DynamoStore:
             raise VersionConflict(project, expected)
         receipt = token_hex(8)
         key = {"project": attribute(project_name(project)), "version": attribute(expected + 1)}
+        if not expected:  # before the version itself: a name without settings does no harm, settings without a name would
+            self._list(project)
         texts = {"body": body, "author": author, "at": stamp(at), "receipt": receipt}
         try:
             self._client.put_item(
@@ -197,6 +202,21 @@ class DynamoStore:
     def _version(self, project: str, version: int, only: str | None = None) -> Item | None:
         key = {"project": attribute(project_name(project)), "version": attribute(version)}
         return self._read(self._tables.projects, key, only)
+
+    def projects(self) -> tuple[str, ...]:
+        """The names of all projects, sorted. One item, whatever the number of versions."""
+        item = self._read(self._tables.projects, ALL_PROJECTS)
+        return tuple(sorted(set_of(item, "names"))) if item else ()
+
+    def _list(self, project: str) -> None:
+        """Put a project among all projects."""
+        self._client.update_item(
+            TableName=self._tables.projects,
+            Key=ALL_PROJECTS,
+            UpdateExpression="ADD #names :names",
+            ExpressionAttributeNames={"#names": "names"},
+            ExpressionAttributeValues={":names": attribute(frozenset({project_name(project)}))},
+        )
 
     # --- journal ---
 
@@ -299,6 +319,12 @@ class DynamoStore:
         more = bool(entries and answer.get("LastEvaluatedKey"))
         return Page(entries, page_token(answer["Items"][-1]["at"]["S"], entries[-1].key) if more else None)
 
+    def erase_call(self, key: CallKey) -> bool:
+        """Forget a call; whether it was there. The index follows within a second."""
+        request: dict[str, Any] = {"Key": {"id": attribute(call_id(key))}, "ReturnValues": "ALL_OLD"}
+        answer = self._patiently(lambda: self._client.delete_item(TableName=self._tables.journal, **request))
+        return bool(answer.get("Attributes"))
+
     def _journal(self, key: CallKey, changes: Changes) -> Write:
         """The write of some changes; it can be the first of its call."""
         write = Write(self._tables.journal, call_id(key))
@@ -348,6 +374,24 @@ class DynamoStore:
         """What is known of a client."""
         item = self._read(self._tables.clients, {"id": attribute(client_id(project, client))}, only="index")
         return text_of(item, "index") if item else None
+
+    def erase_client(self, claim: Claim) -> None:
+        """Forget a client and give the claim back. Raises ClaimLost.
+
+        A repeated request whose first answer was lost finds no claim any more; it is told as lost, though it was forgotten.
+        """
+        request: dict[str, Any] = {
+            "Key": {"id": attribute(client_id(claim.project, claim.client))},
+            "ConditionExpression": "#worker = :worker",
+            "ExpressionAttributeNames": {"#worker": "worker"},
+            "ExpressionAttributeValues": {":worker": attribute(claim.worker)},
+        }
+        try:
+            self._patiently(lambda: self._client.delete_item(TableName=self._tables.clients, **request))
+        except ClientError as error:
+            if code_of(error) != CONDITION:
+                raise
+            raise ClaimLost(claim.project, claim.client) from error
 
     def _client_write(self, project: str, client: str) -> Write:
         return Write(self._tables.clients, client_id(project, client))

@@ -133,6 +133,11 @@ class MemoryStore:
         with self._lock:
             return tuple(reversed(self._documents.get(project_name(project), [])))
 
+    def projects(self) -> tuple[str, ...]:
+        """The names of all projects, sorted."""
+        with self._lock:
+            return tuple(sorted(project for project, versions in self._documents.items() if versions))
+
     # --- journal ---
 
     def accept(self, key: CallKey, event: str, body: str, at: datetime, settled: bool, client: str | None = None) -> Entry:
@@ -196,6 +201,11 @@ class MemoryStore:
             more = len(of_day) > limit
             return Page(tuple(_entry(key, self._calls[key]) for _, key in page), page_token(*page[-1]) if more else None)
 
+    def erase_call(self, key: CallKey) -> bool:
+        """Forget a call; whether it was there."""
+        with self._world():
+            return self._calls.pop(call_key(key), None) is not None
+
     def _write(self, key: CallKey, changes: Changes) -> _Call:
         call = self._calls.setdefault(call_key(key), _Call())
         call.effects.update(changes.effects)
@@ -234,8 +244,17 @@ class MemoryStore:
             known = self._clients.get((project_name(project), text_name(client)))
             return known.index if known else None
 
+    def erase_client(self, claim: Claim) -> None:
+        """Forget a client and give the claim back. Raises ClaimLost."""
+        with self._world():
+            self._ours(claim)
+            del self._clients[claim.project, claim.client]
+
     def _claimed(self, key: CallKey, claim: Claim) -> _Client:
         same_project(key, claim)
+        return self._ours(claim)
+
+    def _ours(self, claim: Claim) -> _Client:
         known = self._clients.get((project_name(claim.project), claim.client))
         if known is None or known.worker != claim.worker:
             raise ClaimLost(claim.project, claim.client)

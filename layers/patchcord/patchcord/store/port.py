@@ -145,6 +145,10 @@ class Store(Protocol):
         """All versions, newest first."""
         ...
 
+    def projects(self) -> tuple[str, ...]:
+        """The names of all projects for which settings were ever saved, sorted."""
+        ...
+
     # --- journal ---
 
     def accept(self, key: CallKey, event: str, body: str, at: datetime, settled: bool, client: str | None = None) -> Entry:
@@ -176,6 +180,10 @@ class Store(Protocol):
         """The calls first heard of on a day (`YYYY-MM-DD`, UTC), newest first."""
         ...
 
+    def erase_call(self, key: CallKey) -> bool:
+        """Forget a call with everything in its journal; whether it was there. What is still promised for it comes to nothing."""
+        ...
+
     # --- clients ---
 
     def claim(
@@ -193,6 +201,10 @@ class Store(Protocol):
 
     def client(self, project: str, client: str) -> str | None:
         """What is known of a client, without claiming it."""
+        ...
+
+    def erase_client(self, claim: Claim) -> None:
+        """Forget a client, and give the claim back with it. Raises ClaimLost; then it is not forgotten."""
         ...
 
     # --- connections ---

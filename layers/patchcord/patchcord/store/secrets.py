@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 CACHED = 300
 """Seconds for which a read secret is trusted."""
-NAME = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
+"""A segment begins with a letter, a digit or an underscore: `..` leads nowhere."""
 
 
 def secret_name(name: str) -> str:

@@ -70,13 +70,16 @@ class Reading:
 
     `region` (ISO country) reads numbers without a plus sign (O-09); `zone` (IANA) reads times without an offset;
     `key_map` maps the project's own wire names to canonical ones (telephony.md 1.3); `keep_direct` keeps `(direct)`
-    as a value of the visit's data.
+    as a value of the visit's data. `form_names` maps the names of a site's form to canonical ones; `dispatches` are the
+    hints of events about a messenger's dialogue that count as "send the client's data" (S0-31).
     """
 
     region: str
     zone: str
     key_map: Mapping[str, str] = field(default_factory=dict)
     keep_direct: bool = False
+    form_names: Mapping[str, str] = field(default_factory=dict)
+    dispatches: frozenset[str] = frozenset()
 
 
 Secret = Callable[[str], str | None]

@@ -43,6 +43,8 @@ _RESULT = (
 )
 _RATING = ("employee_mark", "category_number", "category_mark")
 _CALLER = ("caller", "outbound_number")
+_FORM = ("form_id", "form_name", "submission_id", "submitted_at", "name", "phone", "email")
+_DIALOGUE = ("dialog_id", "channel", "client_name", "client_phone", "started_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,27 @@ def webhooks(base: str, project: str, secret: str) -> tuple[Webhook, ...]:
             f"{root}/out/after",
             (*_CALL, *_CALLER, "connected_with", *_EMPLOYEE, *_RESULT),
             required=True,
+        ),
+        Webhook(
+            "Sending a form from the website",
+            "on submit",
+            f"{root}/form",
+            ("project_id", *_FORM, *_VISIT),
+            note="and every field of your forms, under any name; acts once forms.enabled is set",
+        ),
+        Webhook(
+            "Dialogue in the messenger",
+            "start of the dialogue",
+            f"{root}/chat/start",
+            ("project_id", *_DIALOGUE, *_EMPLOYEE),
+            note="only kept, unless messenger.dispatch_on says that it sends the client's data",
+        ),
+        Webhook(
+            "Dialogue in the messenger",
+            "end of the dialogue",
+            f"{root}/chat/end",
+            ("project_id", *_DIALOGUE, "ended_at", *_EMPLOYEE),
+            note="as the start",
         ),
     )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
-from patchcord.model.events import Event, EventKind, Moment
+from patchcord.model.employees import Agent
+from patchcord.model.events import Event, EventKind, Moment, Part, Participation
 from patchcord.telephony.json_object import json_object
 from patchcord.telephony.mango.commands import command_of
 from patchcord.telephony.mango.ends import summary_event
@@ -35,6 +37,8 @@ def read(request: HttpRequest, hint: str, reading: Reading) -> Event | None:
     event = reader(payload, reading.region, request.received_at)
     if payload.problems:
         raise BadInput(tuple(payload.problems))
+    if event is not None and event.kind is EventKind.MESSENGER and hint in reading.dispatches:
+        return replace(event, moment=Moment.DISPATCH)
     return event
 
 
@@ -89,19 +93,24 @@ def _result(payload: Payload, region: str, received_at: datetime) -> Event | Non
 
 
 def _appeal(payload: Payload, region: str, received_at: datetime) -> Event | None:
-    """A messenger's dialogue that was closed in the contact centre. Alone it does nothing (S0-31)."""
+    """A messenger's dialogue that was closed in the contact centre. Alone it does nothing (S0-31), unless the project says
+    that it counts as "send the client's data": then whoever closed it has sent them."""
     if payload.whole("channel_type") == CALL_APPEAL:
         return None
     person = payload.part("client_info") if payload.values.get("client_info") else payload.part("contact")
     channel = payload.text("channel_type")
+    at = payload.time("end") or received_at
+    users = (payload.text(name) for name in ("close_user_id", "assign_user_id"))
+    user = next((user for user in users if user not in {None, "0", "-1"}), None)
     return Event(
         provider=PROVIDER,
         call=f"appeal:{payload.needed('conversion_id')}",
         key="closed",
         kind=EventKind.MESSENGER,
         moment=Moment.END,
-        at=payload.time("end") or received_at,
+        at=at,
         client=phone(person.text("phone"), region),
+        parts=() if user is None else (Participation(Part.DISPATCHING, Agent(provider_id=user), at),),
         started_at=payload.time("create"),
         person_name=person.text("name"),
         extra={} if channel is None else {"channel": channel},

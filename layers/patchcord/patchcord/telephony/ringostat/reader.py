@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from patchcord.model.employees import Agent
 from patchcord.model.events import CallType, Event, Moment, Outcome, Part, Participation
-from patchcord.telephony.port import BadInput, HttpRequest, Reading, Secret
+from patchcord.telephony.port import BadInput, HttpRequest, Problem, Reading, Secret
 from patchcord.telephony.ringostat.agents import agent, identity, mark
 from patchcord.telephony.ringostat.body import layers
 from patchcord.telephony.ringostat.fields import Fields
@@ -66,7 +66,9 @@ def verify(request: HttpRequest, hint: str, secret_of: Secret) -> None:
 
 
 def read(request: HttpRequest, hint: str, reading: Reading) -> Event:
-    """The event a webhook tells of. `hint` is one of STEPS. Raises BadInput with every problem found."""
+    """The event a webhook tells of. `hint` is one of STEPS. Raises BadInput with every problem found, or for another hint."""
+    if hint not in STEPS:
+        raise BadInput((Problem("address", f"an end such as {', '.join(STEPS)}", "another one"),))
     fields = Fields(layers(request), wire_names(reading.key_map), reading.keep_direct)
     event = _Reader(fields, request, hint, reading).event()
     if fields.problems:
