@@ -32,7 +32,7 @@ from patchcord.scenarios.screen import screen
 from patchcord.service.clients import client_key, index_of, merged
 from patchcord.service.gate import Gate, look_up_cost
 from patchcord.service.journal import events_of, snapshot
-from patchcord.service.perform import search_of
+from patchcord.service.seeing import search_of
 from patchcord.store.names import DEFAULT_RETENTION
 from patchcord.store.port import CallKey, Entry
 

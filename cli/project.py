@@ -215,10 +215,16 @@ def apply(session: Session, file: Annotated[Path, typer.Argument(help="settings,
 
 
 @command(app, "validate")
-def validate(session: Session, file: Annotated[Path, typer.Argument(help="settings, TOML or JSON")]) -> Answer:
-    """Check a file's settings; no stack is needed, nothing is stored. Exit code 1 for an error."""
+def validate(
+    session: Session,
+    file: Annotated[
+        Path | None, typer.Argument(help="settings, TOML or JSON; the project's own without", show_default=False)
+    ] = None,
+) -> Answer:
+    """Check a file's settings, for which no stack is needed, or the project's. Nothing is stored. Exit code 1 for an error."""
+    tree = current(session)[1] if file is None else read_document(file)
     try:
-        findings = check(effective(read_document(file)))
+        findings = check(effective(tree))
     except InvalidSettings as invalid:
         findings = invalid.findings
     wrong = any(finding.severity == "error" for finding in findings)

@@ -25,8 +25,9 @@ from patchcord.model.settings import Messenger, Settings
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.links import Recording, recording_address, recording_token
 from patchcord.service.observe import Observer
-from patchcord.service.perform import Performer, Report, Status
+from patchcord.service.perform import Performer
 from patchcord.service.projects import IncompleteProject, Project, Projects
+from patchcord.service.work import Report, Status
 from patchcord.store.port import CallKey, Queue
 from patchcord.telephony.port import BadInput, HttpRequest, NotAuthentic, Problem, Reading, Telephony
 

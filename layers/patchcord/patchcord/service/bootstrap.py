@@ -18,7 +18,6 @@ from patchcord.service.deadlines import StepFunctions
 from patchcord.service.observe import Observer
 from patchcord.service.perform import Performer
 from patchcord.service.projects import Projects
-from patchcord.service.recordings import Recordings
 from patchcord.service.retry import Retrier
 from patchcord.store.dynamo import DynamoStore, Tables
 from patchcord.store.secrets import ParameterSecrets
@@ -31,12 +30,13 @@ if TYPE_CHECKING:
     from patchcord.service.clock import Deadline
     from patchcord.service.forms import Forms
     from patchcord.service.overdue import Overdue
-    from patchcord.service.perform import Report
     from patchcord.service.projects import Project
     from patchcord.service.provider import Providers
     from patchcord.service.put_through import Desk
     from patchcord.service.reconcile import Reconciler
+    from patchcord.service.recordings import Recordings
     from patchcord.service.softphone import Softphone
+    from patchcord.service.work import Report
     from patchcord.store.port import CallKey
     from patchcord.telephony.mango.client import Mango
 
@@ -201,6 +201,7 @@ def retrier() -> Retrier:
 def recordings() -> Recordings:
     """What opening recordings needs; it has no use for the queue and for carrying out."""
     from patchcord.service.recording_sources import RecordingSources
+    from patchcord.service.recordings import Recordings
 
     clock = SystemClock()
     projects = Projects(store(), secrets(), clock, open_crm)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from patchcord.service import accept
 from patchcord.service.accept import Payload, Response, Service
 from patchcord.service.clock import Deadline
-from patchcord.service.put_through import Desk, webhook_number
-from patchcord.service.recordings import Recordings, answer
-from patchcord.service.retry import Retrier
 
 if TYPE_CHECKING:
     from patchcord.service.click_to_call import Dialler
     from patchcord.service.forms import Forms
     from patchcord.service.overdue import Next, Overdue
+    from patchcord.service.put_through import Desk
     from patchcord.service.reconcile import Reconciler
+    from patchcord.service.recordings import Recordings
+    from patchcord.service.retry import Retrier
 
 MARGIN = 1.0
 """Seconds kept back for answering after the last effect."""
@@ -79,14 +79,18 @@ def reconcile(reconciler: Reconciler, event: Mapping[str, Any], context: Any) ->
 
 def recording(recordings: Recordings, payload: Payload) -> Response:
     """One opened link to a recording, from payload to answer."""
+    from patchcord.service import recordings as door
+
     try:
-        return answer(recordings, payload)
+        return door.answer(recordings, payload)
     finally:
         recordings.observer.flush()
 
 
 def smart_routing(desk: Desk, payload: Payload) -> Response:
     """One question of a Webhook number, from payload to answer."""
+    from patchcord.service.put_through import webhook_number
+
     try:
         return webhook_number(desk, payload)
     finally:

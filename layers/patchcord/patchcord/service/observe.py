@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 
-from patchcord.service.perform import Report, Status
+from patchcord.service.work import Report, Status
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Tracer

@@ -27,8 +27,8 @@ from patchcord.service.deadlines import Watch
 from patchcord.service.gate import Gate, NotNow, Shut, kept_for_routing, look_up_cost
 from patchcord.service.journal import EffectState, State, effect_state, events_of, snapshot
 from patchcord.service.observe import Observer
-from patchcord.service.perform import search_of
 from patchcord.service.projects import Project, Projects
+from patchcord.service.seeing import search_of
 from patchcord.service.writing import Writer, in_words
 from patchcord.store.port import Changes, Entry, Store
 

@@ -7,12 +7,10 @@ client, an intent before and a result after each CRM write, and a look into the 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from patchcord.crm.errors import CrmError, Gone, Transient, Unauthorised
-from patchcord.crm.port import Crm, Search
 from patchcord.model.effects import (
     AddRecording,
     CreateRecord,
@@ -21,14 +19,10 @@ from patchcord.model.effects import (
     Effect,
     LogCall,
     Made,
-    TaskKind,
     UpdateRecord,
 )
 from patchcord.model.events import Event, Moment
-from patchcord.model.phone import in_notation_of, read_phone
-from patchcord.model.records import Client, Record
 from patchcord.model.roster import Roster, needs_roster, with_roster
-from patchcord.model.settings import Settings
 from patchcord.model.talks import Talk
 from patchcord.model.timeline import Timeline, fold, is_ripe, ripe
 from patchcord.scenarios.decide import decide
@@ -39,81 +33,25 @@ from patchcord.scenarios.routing import routes
 from patchcord.scenarios.screen import nothing_due, screen
 from patchcord.scenarios.talks import responsible_of, talk_of
 from patchcord.service.claims import LEASE, Claims, call_name, unresolved
-from patchcord.service.clients import Index, before_call, index_of, merged
+from patchcord.service.clients import Index, index_of
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.deadlines import STARTING, Deadlines, NotStarted, Watch
-from patchcord.service.gate import Gate, NotNow, Shut, kept_for_routing, look_up_cost
-from patchcord.service.journal import EffectState, Snapshot, State, decision_text, effect_state, events_of, snapshot
+from patchcord.service.gate import Gate, NotNow, Shut, kept_for_routing
+from patchcord.service.journal import EffectState, Snapshot, State, decision_text, effect_state, events_of
 from patchcord.service.projects import Project, Projects
+from patchcord.service.seeing import LONG_AGO, Sight
+from patchcord.service.work import CALLBACK, CLOSED, Bury, Report, Status, Work
 from patchcord.service.writing import Writer, in_words
 from patchcord.store.port import CallKey, Changes, Claim, ClaimLost, Entry, Held, Store
 
 MOST_UNRESOLVED = 4
 """How many other calls of a client are finished first before this one leaves itself to its promise."""
 
-SNAPSHOT_FRESH = timedelta(minutes=30)
-"""How long a client as seen at one moment of a call stands for its later moments."""
-
-
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-
-CALLBACK, CLOSED = f"task:{TaskKind.CALLBACK.value}", f"close:{TaskKind.CALLBACK.value}"
-"""The keys of a call's own callback task, and of completing an earlier call's."""
-
-
-class Status(StrEnum):
-    """What became of an event for now. WAITING and PARKED are brought back by the promise."""
-
-    DONE = "done"
-    DUPLICATE = "duplicate"
-    IGNORED = "ignored"
-    WAITING = "waiting"
-    PARKED = "parked"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What was done for an event: the situation, the effects as they stand, and for WAITING the pause that is wise."""
-
-    status: Status
-    situation: str = ""
-    reason: str = ""
-    rules: tuple[str, ...] = ()
-    effects: Mapping[str, EffectState] = field(default_factory=dict)
-    retry_after: timedelta | None = None
-
-
 Promise = Callable[[timedelta | None], None]
 """Schedules the retry: after the given pause, or after the usual one."""
 Rosters = Callable[[Project], Roster | None]
 """Who is behind the short numbers of a project's telephony; None when it has no such list, or cannot be asked."""
 Alarm = Callable[[Project, str], None]
-Bury = Callable[[str], None]
-
-
-@dataclass
-class _Work:
-    """One run over one call."""
-
-    project: Project
-    entry: Entry
-    claim: Claim
-    deadline: Deadline
-    again: bool
-    bury: Bury
-    timeline: Timeline
-    crm: Crm
-    gate: Gate
-    states: dict[str, EffectState]
-    index: Index
-    unripe: tuple[Event, ...]
-    failed_before: frozenset[str]
-    looked: bool = False
-
-    @property
-    def settings(self) -> Settings:
-        return self.project.settings
 
 
 class Performer:
@@ -130,7 +68,7 @@ class Performer:
     ) -> None:
         self._store, self._projects, self._clock, self._alarm = store, projects, clock, alarm
         self._rosters, self._deadlines = rosters, deadlines
-        self._claims = Claims(store, clock)
+        self._claims, self._sight = Claims(store, clock), Sight(clock)
 
     def take(self, project: Project, event: Event, body: str, promise: Promise, bury: Bury, deadline: Deadline) -> Report:
         """Store an event, promise it, and carry it out as far as possible now.
@@ -247,7 +185,7 @@ class Performer:
 
     # --- one run ---
 
-    def _let_go(self, work: _Work) -> None:
+    def _let_go(self, work: Work) -> None:
         """Give the claim back before anything was written in this run; an older doubt about the call is kept."""
         if any(state.state is State.INTENDED for state in work.states.values()):
             index = work.index.with_doubt(call_name(work.entry.key), doubtful=True)
@@ -276,7 +214,7 @@ class Performer:
             return self._settle_without_crm(entry, claim, nothing, unripe, talk)
         crm = self._projects.crm(project)
         kept_free = kept_for_routing(crm) if routes(project.settings) else 0
-        work = _Work(
+        work = Work(
             project=project,
             entry=entry,
             claim=claim,
@@ -315,7 +253,7 @@ class Performer:
         pause = _until_ripe(unripe, self._clock.now())
         return replace(report or Report(Status.WAITING), status=Status.WAITING, reason="events_may_follow", retry_after=pause)
 
-    def _guarded(self, work: _Work) -> Report:
+    def _guarded(self, work: Work) -> Report:
         """Run, and turn what stands in the way into a report; the claim is given back in every case."""
         try:
             return self._carry_out(work)
@@ -332,7 +270,7 @@ class Performer:
             self._let_go(work)
             return self._unfinished(work, error)
 
-    def _unfinished(self, work: _Work, error: CrmError) -> Report:
+    def _unfinished(self, work: Work, error: CrmError) -> Report:
         if isinstance(error, Unauthorised):
             if self._store.block(work.project.name, error.vendor, "crm_unauthorised", self._clock.now()):
                 self._alarm(work.project, error.vendor)
@@ -343,7 +281,7 @@ class Performer:
         # the look-up itself was refused: nothing can be decided, and another try may be right once somebody mended it
         return Report(Status.WAITING, reason="crm_refused_look_up", retry_after=pause)
 
-    def _carry_out(self, work: _Work) -> Report:
+    def _carry_out(self, work: Work) -> Report:
         writer = Writer(
             crm=work.crm,
             gate=work.gate,
@@ -355,12 +293,12 @@ class Performer:
             doubtful={key for key, state in work.states.items() if state.state is State.INTENDED},
         )
         try:
-            return self._decide_and_write(work, writer, self._seen(work))
+            return self._decide_and_write(work, writer, self._sight.seen(work))
         except Gone:
             # a record was deleted or converted since we looked: look again, once
-            return self._decide_and_write(work, writer, self._look(work))
+            return self._decide_and_write(work, writer, self._sight.look(work))
 
-    def _decide_and_write(self, work: _Work, writer: Writer, seen: Snapshot) -> Report:
+    def _decide_and_write(self, work: Work, writer: Writer, seen: Snapshot) -> Report:
         writer.fresh = work.looked
         decision = with_right_owners(decide(work.timeline, seen.client, work.settings), work.timeline, _owners(work.states))
         decision = self._counted_from_now(work, decision)
@@ -386,13 +324,13 @@ class Performer:
             return self._leave(work, writer, seen, decision, Report(Status.WAITING, reason="out_of_time"))
         return self._finish(work, writer, seen, decision)
 
-    def _counted_from_now(self, work: _Work, decision: Decision) -> Decision:
+    def _counted_from_now(self, work: Work, decision: Decision) -> Decision:
         """Deadlines of a call that was caught up with, or sent again, count from then (D-33)."""
         told = (event.extra.get(CAUGHT_UP) for event in events_of(work.entry))
         late = [datetime.fromisoformat(text) for text in told if text]
         return due_from(decision, work.timeline.ended_at, max(late), work.settings) if late else decision
 
-    def _is_pending(self, work: _Work, effect: Effect) -> bool:
+    def _is_pending(self, work: Work, effect: Effect) -> bool:
         state = work.states.get(effect.key)
         if isinstance(effect, UpdateRecord) and effect.about == "owner" and isinstance(effect.target, Made):
             made = work.states.get(effect.target.key)
@@ -400,61 +338,9 @@ class Performer:
                 return made.owner != effect.owner  # it may change again, with what is heard of the call later
         return state is None or state.state is State.INTENDED or (work.again and state.state is State.FAILED)
 
-    # --- the client ---
-
-    def _seen(self, work: _Work) -> Snapshot:
-        """The client as it was before this call: as first seen if that still holds, else by asking the CRM."""
-        if work.entry.client is not None:
-            known = snapshot(work.entry.client, work.timeline.client)
-            if self._still_holds(work, known):
-                return known if not known.partly else self._with_callback(work, known)
-        return self._look(work)
-
-    def _with_callback(self, work: _Work, known: Snapshot) -> Snapshot:
-        """What routing has found, and what it has not asked for."""
-        callback = self._callback_open(work)
-        return Snapshot(replace(known.client, open_callback=callback is not None, callback=callback), known.at)
-
-    def _look(self, work: _Work) -> Snapshot:
-        now = self._clock.now()
-        work.looked = True
-        own = frozenset(ref for state in work.states.values() if (ref := state.ref) is not None)
-        records = before_call(self._found(work), own) if work.timeline.client else ()
-        callback = self._callback_open(work)
-        return Snapshot(Client(work.timeline.client, records, callback is not None, callback), now)
-
-    def _still_holds(self, work: _Work, known: Snapshot) -> bool:
-        if known.at == LONG_AGO or work.index.made_by_others_since(work.entry.key.call, known.at):
-            return False
-        begun = any(state.state is not State.FAILED for state in work.states.values())
-        return begun or self._clock.now() - known.at < SNAPSHOT_FRESH
-
-    def _found(self, work: _Work) -> tuple[Record, ...]:
-        declaration, settings = work.crm.declaration, work.settings
-        floor = declaration.requests
-        look_up = look_up_cost(work.crm)
-        # a client of whom our index knows gets a task or two, a new one the whole set: bought at once, in one round trip
-        likely = floor.task + floor.completed_task if work.index.made else floor.create + floor.task
-        work.gate.reserve(look_up + likely)
-        work.gate.spend(look_up)
-        phone = read_phone(work.timeline.client or "", settings.phone.default_region)
-        found = work.crm.find(phone, search_of(settings, work.timeline.client or ""))
-        return merged(work.index, found, self._clock.now(), declaration.search_lag)
-
-    def _callback_open(self, work: _Work) -> str | None:
-        """Our last callback task if it is still open; asked only where it matters (O-08, `tasks.close_when_reached`)."""
-        tasks, callback = work.settings.tasks, work.index.callback
-        if callback is None or not (tasks.dedupe_open_callback or tasks.close_when_reached) or _is_of(work, callback):
-            return None
-        work.gate.spend(1)
-        try:
-            return None if work.crm.task(callback).completed else callback
-        except Gone:
-            return None  # somebody deleted it
-
     # --- writing ---
 
-    def _write_records(self, work: _Work, writer: Writer, records: list[CreateRecord], seen: Snapshot) -> None:
+    def _write_records(self, work: Work, writer: Writer, records: list[CreateRecord], seen: Snapshot) -> None:
         if records:
             self._in_time(work, len(records))
             # bought before they are intended: a wait for the bucket leaves no doubt about what was written
@@ -462,7 +348,7 @@ class Performer:
             self._intend(work, writer, records, seen)
             writer.create(records)
 
-    def _write_others(self, work: _Work, writer: Writer, others: Sequence[Effect], seen: Snapshot) -> None:
+    def _write_others(self, work: Work, writer: Writer, others: Sequence[Effect], seen: Snapshot) -> None:
         if others:
             self._in_time(work, 1)
             work.gate.reserve(_requests_of(others))
@@ -471,12 +357,12 @@ class Performer:
             self._in_time(work, 1)
             writer.write(effect)
 
-    def _in_time(self, work: _Work, requests: int) -> None:
+    def _in_time(self, work: Work, requests: int) -> None:
         """No effect is begun that could not end before the function's time is over."""
         if not work.deadline.allows(requests * work.crm.declaration.time_out):
             raise _OutOfTime
 
-    def _intend(self, work: _Work, writer: Writer, effects: Sequence[Effect], seen: Snapshot) -> None:
+    def _intend(self, work: Work, writer: Writer, effects: Sequence[Effect], seen: Snapshot) -> None:
         now = self._clock.now()
         for effect in effects:
             if effect.key in writer.doubtful:  # what it was first intended with may stand in the CRM
@@ -491,21 +377,21 @@ class Performer:
     # --- ending ---
 
     def _leave(
-        self, work: _Work, writer: Writer, seen: Snapshot, decision: Decision, report: Report, *, forget: bool = False
+        self, work: Work, writer: Writer, seen: Snapshot, decision: Decision, report: Report, *, forget: bool = False
     ) -> Report:
         """Keep what was achieved, and give the claim back; the events stay unsettled. `forget` has the next try look again."""
         self._watch(work, writer, decision)
         return self._put_down(work, writer, seen, decision, report, forget=forget)
 
     def _put_down(
-        self, work: _Work, writer: Writer, seen: Snapshot, decision: Decision, report: Report, *, forget: bool = False
+        self, work: Work, writer: Writer, seen: Snapshot, decision: Decision, report: Report, *, forget: bool = False
     ) -> Report:
         client = Snapshot(seen.client, LONG_AGO).dump() if forget else seen.dump()
         changes = Changes(effects=_texts(writer.states), client=client, decision=decision_text(decision))
         self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer, seen).dump())
         return Report(report.status, decision.situation, report.reason, decision.rules, dict(writer.states), report.retry_after)
 
-    def _watch(self, work: _Work, writer: Writer, decision: Decision) -> bool:
+    def _watch(self, work: Work, writer: Writer, decision: Decision) -> bool:
         """Begin the wait for the deadlines of the open tasks that were written; False when that must be tried again.
 
         Before the journal says that they are written: so whoever repeats this after a crash begins the wait as well, and its
@@ -527,7 +413,7 @@ class Performer:
                 writer.states[effect.key] = replace(state, watched=True)
         return True
 
-    def _finish(self, work: _Work, writer: Writer, seen: Snapshot, decision: Decision) -> Report:
+    def _finish(self, work: Work, writer: Writer, seen: Snapshot, decision: Decision) -> Report:
         if not self._watch(work, writer, decision):
             return self._put_down(work, writer, seen, decision, Report(Status.WAITING, reason="deadline_not_watched"))
         failed = {key: state for key, state in writer.states.items() if state.state is State.FAILED}
@@ -545,7 +431,7 @@ class Performer:
         report = Report(status, decision.situation, decision.reason, decision.rules, dict(writer.states))
         return self._more_to_come(work.unripe, report) if work.unripe else report
 
-    def _new_index(self, work: _Work, writer: Writer, seen: Snapshot) -> Index:
+    def _new_index(self, work: Work, writer: Writer, seen: Snapshot) -> Index:
         index = work.index.with_made(writer.made, work.entry.key.call, self._clock.now())
         talk = talk_of(work.timeline, work.settings)
         if talk is not None:
@@ -565,13 +451,7 @@ def _unless(callback: str | None, closed: Collection[str | None]) -> str | None:
     return None if callback in closed else callback
 
 
-def _is_of(work: _Work, callback: str) -> bool:
-    """Whether the callback task is this very call's: what the call has made does not change what it meets."""
-    own = work.states.get(CALLBACK)
-    return own is not None and own.id == callback
-
-
-def _responsible(work: _Work, seen: Snapshot) -> str | None:
+def _responsible(work: Work, seen: Snapshot) -> str | None:
     """Who is the client's responsible as far as this call has found or made out; only where routing may ask (D-20)."""
     if not work.settings.routing.last_owner:
         return None
@@ -619,17 +499,6 @@ def _owners(states: Mapping[str, EffectState]) -> dict[str, str | None]:
 
 class _OutOfTime(Exception):
     """The function's time is nearly over."""
-
-
-def search_of(settings: Settings, e164: str) -> Search:
-    """How the project wants numbers looked up (O-11, O-12, O-26)."""
-    formats: tuple[str, ...] = ()
-    if settings.phone.search == "listed_formats":
-        phone = read_phone(e164, settings.phone.default_region)
-        formats = tuple(in_notation_of(phone, example) for example in settings.phone.search_formats)
-    wanted = settings.fields.extra if settings.existing.fill_empty_utm else {}
-    attribution = {kind: dict(pairs) for kind, pairs in wanted.items()}
-    return Search(region=settings.phone.default_region, formats=formats, attribution=attribution)
 
 
 def _states(entry: Entry) -> dict[str, EffectState]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from patchcord.service.accept import Service, tell
 from patchcord.service.clock import Deadline
-from patchcord.service.perform import Report, Status
+from patchcord.service.work import Report, Status
 from patchcord.store.port import CallKey, Queue, Store
 
 PAUSES = (

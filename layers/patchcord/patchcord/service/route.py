@@ -25,8 +25,8 @@ from patchcord.service.gate import Gate, NotNow, Shut, look_up_cost
 from patchcord.service.in_time import TooLate, in_time
 from patchcord.service.journal import Snapshot, events_of, snapshot
 from patchcord.service.observe import Observer
-from patchcord.service.perform import search_of
 from patchcord.service.projects import Project, Projects
+from patchcord.service.seeing import search_of
 from patchcord.store.port import CallKey, Entry, Store
 
 LATELY = timedelta(minutes=2)

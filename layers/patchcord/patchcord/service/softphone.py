@@ -21,8 +21,8 @@ from patchcord.service.clients import client_key
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.journal import effect_state, events_of, snapshot
 from patchcord.service.observe import Observer
-from patchcord.service.perform import Report, Status
 from patchcord.service.projects import IncompleteProject, Project, Projects
+from patchcord.service.work import Report, Status
 from patchcord.store.port import CallKey, Entry, Store
 from patchcord.telephony.errors import TelephonyError
 
