@@ -11,6 +11,7 @@ import html
 import json
 import re
 import socket
+import sys
 import threading
 import uuid
 from abc import ABC, abstractmethod
@@ -659,6 +660,11 @@ class _Server(ThreadedWSGIServer):
         super().__init__(host, port, twin, _Handler)
         self.twin = twin
         self._connections: set[socket.socket] = set()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever waited has hung up, as callers do who answer in time: nothing to tell. Anything else is."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)
