@@ -12,8 +12,10 @@ from cli.journal import call_of
 from cli.output import Answer, facts, table
 from patchcord.service.accept import FINISHED
 from patchcord.service.clock import no_deadline
-from patchcord.service.redrive import MOST
 from patchcord.service.work import Status
+
+MOST = 1_000
+"""Dead letters that are sent back at the most, unless somebody wants more."""
 
 
 def retry(session: Session, call: Annotated[str, typer.Argument(help="provider:id, or the id alone")]) -> Answer:

@@ -30,6 +30,8 @@ from patchcord.telephony.mango.envelope import KEY_SECRET, SALT_SECRET
 app = group("Projects and their settings.")
 
 TELEPHONIES = ("ringostat", "mango")
+EMPLOYEE = '{"name": "Anna", "email": "anna@…", "main_directions": ["sip:…"]}'
+"""The least that an employee must have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def _lacking(session: Session, telephony: str) -> list[str]:
 def _next_steps(name: str) -> list[str]:
     return [
         f"check the connection: patchcord crm check -p {name}",
-        f'name the employees: patchcord project set -p {name} employees.anna \'{{"name": "Anna", "email": "anna@…"}}\'',
+        f"name the employees: patchcord project set -p {name} employees.anna '{EMPLOYEE}'",
         f"bind them to the CRM's users: patchcord employees match -p {name} --write",
         f"say who takes over: patchcord project set -p {name} senior_manager anna",
         f"switch it on: patchcord project set -p {name} integration.enabled true",

@@ -125,8 +125,9 @@ class Router:
         except Shut as shut:
             looking.records, looking.failure = FAILED, shut.reason
         except CrmError as error:
-            looking.records, looking.failure = FAILED, type(error).__name__.lower()
-            looking.late = self.monotonic() >= ends
+            # requests end with the budget too: which of the two notices first is chance, and both are too late
+            looking.late = self.monotonic() >= ends - MARGIN
+            looking.records, looking.failure = FAILED, "too_late" if looking.late else type(error).__name__.lower()
         else:
             now, lag = self._clock.now(), self._projects.crm(project, "routing").declaration.search_lag
             looking.records = merged(index, records, now, lag)
