@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import re
 import signal
 import sys
@@ -15,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -32,7 +33,9 @@ from patchcord.service.projects import SHORTEST_SECRET
 from patchcord.store.port import Entry
 from sandbox import aws, demo, display, journal, template
 from sandbox.clock import StandClock, one_clock
+from sandbox.deadlines import Evening, evening
 from sandbox.host import Host, Logs, PortTaken, collected
+from sandbox.player import commands
 from sandbox.player.outcome import Outcome
 from sandbox.player.play import Stage, play
 from sandbox.player.players import PLAYERS, Player
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 LOG = Path("build/stand.log")
 JOURNAL = "/_stand/journal"
+API_URL = "PATCHCORD_API_URL"
 ACCELERATE = 60.0
 DAY_IS_OVER = 19
 """Before this hour the day that is played is yesterday, so that no call lies in the future."""
@@ -68,7 +72,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """A running stand."""
+    """A running stand. `runs` is what each run of catching up has answered."""
 
     url: str
     aws: str
@@ -78,6 +82,8 @@ class Stand:
     begun: datetime
     clock: StandClock
     player: Player
+    evening: Evening
+    runs: list[Any] = field(default_factory=list)
 
     @property
     def addresses(self) -> display.Addresses:
@@ -94,6 +100,12 @@ class Stand:
         """A question whom to ring to copy, empty where the telephony does not ask."""
         return "" if self.player.question is None else self.player.question(self.demo.questions(self.url))
 
+    @property
+    def beside(self) -> tuple[str, str]:
+        """A form of the site, and a click in the CRM, to copy."""
+        doors = self.demo.doors(self.url)
+        return commands.form(doors["forms"]), commands.click(doors["calls"], demo.BORIS_CLIENT, "boris")
+
 
 # --- putting it up ---
 
@@ -104,18 +116,21 @@ def standing(options: Options) -> Iterator[Stand]:
     begun = datetime.now(UTC)
     with ExitStack() as parts:
         logs = parts.enter_context(collected(ROOT / LOG))
-        address = parts.enter_context(aws.moto())
+        address, functions = parts.enter_context(aws.moto_and_lambda())
         stack = template.load(ROOT / "template.yaml", {"EndpointUrl": address})
         parts.enter_context(aws.environment(stack.environment))
         parts.enter_context(aws.hurried(options.accelerate))
         clock = parts.enter_context(one_clock())
+        waiting = parts.enter_context(evening(clock, options.accelerate))
         parts.enter_context(demo.roomier(options.accelerate, clock))
         parts.enter_context(new_container(stack.environment["POWERTOOLS_SERVICE_NAME"]))
         aws.create(stack)
         project = parts.enter_context(demo.running(options.crm, clock, options.secret, options.telephony))
         host = Host(stack, ROOT, logs, pages(begun, clock))
+        functions.invoked = host.invoked
         url = parts.enter_context(host.running(options.port))
-        yield Stand(url, address, project, host, logs, begun, clock, PLAYERS[options.telephony])
+        os.environ[API_URL] = url  # where links to recordings lead that are found when catching up
+        yield Stand(url, address, project, host, logs, begun, clock, PLAYERS[options.telephony], waiting)
 
 
 @contextmanager
@@ -132,6 +147,14 @@ def _forget(service: str) -> None:
     """What `bootstrap` built, and the powertools' logger, which writes to where stdout once went."""
     parts: tuple[Any, ...] = (bootstrap.service, bootstrap.store, bootstrap.queue, bootstrap.secrets, bootstrap.observer)
     parts += (bootstrap.retrier, bootstrap.providers, bootstrap.recordings, bootstrap.pbx_service, bootstrap.desk)
+    parts += (
+        bootstrap.forms,
+        bootstrap.deadlines,
+        bootstrap.overdue,
+        bootstrap.dialler,
+        bootstrap.reconciler,
+        bootstrap.softphone,
+    )
     for part in parts:
         part.cache_clear()
     logging.getLogger(service).handlers.clear()
@@ -176,7 +199,9 @@ def played_day(now: datetime) -> date:
 def play_day(stand: Stand, options: Options, console: Console) -> int:
     """Play the day and show it. 0 when every event ended as its script says and nothing is left over."""
     day = scripted(stand, options)
+    stand.player.list_calls(stand.demo, day)
     outcomes = list(_with_progress(play(stage(stand, options), day), _number_of_events(day), console))
+    stand.evening.is_over = True
     ending = _ending(stand, options)
     console.print(display.day(outcomes, console.width))
     console.print()
@@ -196,13 +221,15 @@ def stage(stand: Stand, options: Options) -> Stage:
         stand.clock.skip(left) if hurried else time.sleep(left.total_seconds())
 
     return Stage(
-        hooks=stand.demo.hooks(stand.url),
-        questions=stand.demo.questions(stand.url),
+        doors=stand.demo.doors(stand.url),
         project=demo.PROJECT,
         journal=bootstrap.store(),
         trouble=stand.demo.trouble,
         relieve=twin.behave,
         requests=lambda: len(twin.requests),
+        catch_up=lambda: stand.runs.extend(stand.host.tick()),
+        fall_due=stand.evening.fall_due,
+        settle=lambda: until(stand.clock.now() + demo.SEARCH_LAG),
         pbx=stand.demo.office,
         patience=15 + 1200 / options.accelerate,
         skip=stand.clock.skip if hurried else lambda by: None,
@@ -211,12 +238,14 @@ def stage(stand: Stand, options: Options) -> Stage:
 
 
 def scripted(stand: Stand, options: Options) -> tuple[Scene[Any], ...]:
-    """The day with its script: written by hand for one CRM, as the decision says for the others."""
+    """The day with its script: written by hand for one CRM, as the decision says for the others; then its deadlines."""
     day, project = stand.player.scenes(played_day(stand.begun), stand.demo), stand.demo
-    if stand.player.scripted == options.crm or project.settings is None:
-        return day
+    assert project.settings is not None
     known = {number: list(records) for number, records in project.known.items()}
-    return tuple(Script(project.settings, known, project.office.roster if project.office else None).of(day))
+    roster = None if project.office is None else project.office.roster
+    script = Script(project.settings, known, roster, demo.ONLINE if project.office is None else None)
+    computed = tuple(script.of(day))
+    return (*(day if stand.player.scripted == options.crm else computed), *script.evening())
 
 
 def _number_of_events(day: Sequence[Scene[Any]]) -> int:
@@ -225,7 +254,7 @@ def _number_of_events(day: Sequence[Scene[Any]]) -> int:
 
 def _with_progress(outcomes: Iterator[Outcome], total: int, console: Console) -> Iterator[Outcome]:
     if not console.is_terminal:
-        console.print(f"Playing a day of {total} webhooks …\n")
+        console.print(f"Playing a day of {total} events …\n")
         yield from outcomes
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -246,7 +275,9 @@ def _ending(stand: Stand, options: Options) -> display.Ending:
     dead_letters = _left(stand, sqs, redriven=False)
     sqs.close()
     twin = stand.demo.twin
-    return display.Ending(twin.title, twin.ledger, promises, dead_letters, tuple(stand.host.failures))
+    runs = tuple(run["projects"][demo.PROJECT] for run in stand.runs if "projects" in run)
+    waited = len(stand.evening.held)
+    return display.Ending(twin.title, twin.ledger, promises, dead_letters, tuple(stand.host.failures), runs, waited)
 
 
 def _left(stand: Stand, sqs: SQSClient, *, redriven: bool) -> int:
@@ -288,7 +319,7 @@ def _refuse(console: Console, words: str) -> int:
 def _stay(console: Console, stand: Stand) -> None:
     """Print where things are, and wait for Ctrl-C."""
     console.print()
-    display.addresses(console, stand.addresses, stand.player, stand.command, stand.question)
+    display.addresses(console, stand.addresses, stand.player, stand.command, stand.question, stand.beside)
     console.print("\nEverything stays up until Ctrl-C.")
     try:
         threading.Event().wait()

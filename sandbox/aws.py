@@ -1,40 +1,111 @@
-"""AWS on this machine: moto's server, the stack's tables and queues in it, and an environment that leads nowhere else."""
+"""AWS on this machine: moto's server, the stack's tables, queues and state machines in it, and an environment that leads
+nowhere else.
+
+moto executes state machines, but runs no functions: a state machine's Lambda call goes to moto's own port. So in front of
+moto stands `Lambda`, which has the host answer it.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import boto3
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
 
-from sandbox.template import ACCOUNT, REGION, Stack
+from sandbox.template import ACCOUNT, REGION, Machine, Stack
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 LOOPBACK = "127.0.0.1"
+PORT = "MOTO_PORT"
 NOT_HERE = ("AWS_", "POWERTOOLS_")
 """Variables of the shell that must not act in the stand: credentials and endpoints of a real account above all."""
+
+
+INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+"""The path of Lambda's Invoke."""
+ROOT = Path(__file__).parents[1]
+
+Invoked = Callable[[str, dict[str, Any]], tuple[Any, bool]]
+
+
+class Lambda:
+    """Answers Lambda's Invoke in front of moto by `invoked`, once the host is there; `behind` answers everything else."""
+
+    def __init__(self, behind: Any) -> None:
+        self._behind = behind
+        self.invoked: Invoked | None = None
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        match = INVOKE.fullmatch(environ.get("PATH_INFO", ""))
+        if match is None or self.invoked is None:
+            return self._behind(environ, start_response)
+        with Request(environ) as request:
+            answer = self._answer(self.invoked, unquote(match[1]), json.loads(request.get_data() or b"{}"))
+            return answer(environ, start_response)
+
+    def _answer(self, invoked: Invoked, name: str, event: dict[str, Any]) -> Response:
+        """As AWS answers: an exception of the function is a 200, too, and a header says so."""
+        try:
+            payload, succeeded = invoked(name, event)
+        except KeyError:
+            words = {"Type": "User", "message": f"Function not found: {name}"}
+            headers = {"x-amzn-errortype": "ResourceNotFoundException"}
+            return Response(json.dumps(words), 404, headers, mimetype="application/json")
+        failed = {} if succeeded else {"x-amz-function-error": "Unhandled"}
+        return Response(json.dumps(payload), 200, failed, mimetype="application/json")
 
 
 @contextmanager
 def moto() -> Iterator[str]:
     """moto's server with nothing in it, on a free port of this machine; yields its address."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(LOOPBACK, 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    try:
-        _emptied(url)
+    with moto_and_lambda() as (url, _):
         yield url
+
+
+@contextmanager
+def moto_and_lambda() -> Iterator[tuple[str, Lambda]]:
+    """moto's server, and what stands in front of it."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+
+    front = Lambda(DomainDispatcherApplication(create_backend_app))
+    server = make_server(LOOPBACK, 0, front, threaded=True, request_handler=MotoRequestHandler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="moto", daemon=True)
+    thread.start()
+    url = f"http://{LOOPBACK}:{server.port}"
+    try:
+        with _port_told(server.port):
+            _emptied(url)
+            yield url, front
     finally:
-        server.stop()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def _port_told(port: int) -> Iterator[None]:
+    """moto's state machines look here where to call a function."""
+    before = os.environ.get(PORT)
+    os.environ[PORT] = str(port)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(PORT, None)
+        else:
+            os.environ[PORT] = before
 
 
 def _emptied(url: str) -> None:
@@ -44,6 +115,8 @@ def _emptied(url: str) -> None:
     with requests.Session() as session:
         session.trust_env = False
         session.post(f"{url}/moto-api/reset", timeout=10).raise_for_status()
+        executed = {"stepfunctions": {"execute_state_machine": True}}
+        session.post(f"{url}/moto-api/config", json=executed, timeout=10).raise_for_status()
 
 
 @contextmanager
@@ -94,7 +167,7 @@ def hurried(factor: float) -> Iterator[None]:
 
 
 def create(stack: Stack) -> None:
-    """Make the stack's tables and queues."""
+    """Make the stack's tables, queues and state machines."""
     dynamodb = boto3.client("dynamodb")
     for table in stack.tables:
         request: Any = table.request
@@ -111,6 +184,15 @@ def create(stack: Stack) -> None:
         if queue.redrive:
             sqs.set_queue_attributes(QueueUrl=queue_url(queue.name), Attributes={"RedrivePolicy": json.dumps(queue.redrive)})
     sqs.close()
+    for machine in stack.machines:
+        _create_machine(machine)
+
+
+def _create_machine(machine: Machine) -> None:
+    states = boto3.client("stepfunctions")
+    type_: Any = machine.type
+    states.create_state_machine(name=machine.name, type=type_, definition=machine.definition(ROOT), roleArn=machine.role)
+    states.close()
 
 
 def queue_url(name: str) -> str:

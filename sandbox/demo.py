@@ -24,7 +24,10 @@ from patchcord.service.projects import save, secret_hash
 from patchcord.store.dynamo import DynamoStore
 from sandbox.clock import StandClock
 from sandbox.office import Office, office
-from sandbox.player.delivery import Person
+from sandbox.player.beside import SITE
+from sandbox.player.delivery import Door, Person
+from sandbox.telephony import ringostat_twin
+from sandbox.telephony.ringostat_twin import RingostatTwin
 from sandbox.twins import has_twin, twin_class
 from sandbox.twins.base import Fault, Status, Twin, serve
 
@@ -51,8 +54,14 @@ CONTACT_ONLY = "+380671110003"
 DEAL_CLIENT = "+380671110004"
 ARCHIVED_CLIENT = "+380671110005"
 
+ONLINE = (ANNA.login, BORIS.login)
+"""The SIP accounts that can be rung."""
+RINGOSTAT_PROJECT = "110070"
+
 VISIT_FIELDS = ("utm_source", "utm_medium", "utm_campaign")
 """What of the visit the demo project writes into fields of its own."""
+SET_UP = timedelta(days=2)
+"""How long ago the project was set up: before the day that is played."""
 SEARCH_LAG = timedelta(seconds=3)
 """How long the twin's search does not see a new record: real CRMs are no quicker, and calls come one upon another here."""
 KINDS = (RecordKind.LEAD, RecordKind.DEAL, RecordKind.CONTACT, RecordKind.ORGANIZATION)
@@ -76,15 +85,22 @@ DEMOS: Mapping[str, VendorDemo] = {
             "deal": "marker_fields.deal",
         },
     ),
-    "megaplan": VendorDemo(settings={"answered_new": "client", "missed_new": "client", "integration": {"language": "ru"}}),
+    "megaplan": VendorDemo(
+        settings={
+            "answered_new": "client",
+            "missed_new": "client",
+            "integration": {"language": "ru"},
+            "rows": {"in_missed_existing": {"task": {"kind": "callback", "assignee": "responsible"}}},
+        }
+    ),
 }
 """The CRMs whose demo differs from the usual one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The demo project, set up. `office` is its account at MANGO, where that is the telephony; `client_names` are those of the
-    clients that the CRM knew before."""
+    """The demo project, set up. `office` is its account at MANGO, where that is the telephony, `ringostat` what is there
+    instead; `client_names` are those of the clients that the CRM knew before."""
 
     vendor: str
     twin: Twin
@@ -92,7 +108,10 @@ class Demo:
     webhook_secret: str = field(repr=False)
     client_key: str = field(repr=False)
     crm_secrets: Mapping[str, str] = field(repr=False)
+    click_secret: str = field(default="", repr=False)
     office: Office | None = None
+    ringostat: RingostatTwin | None = field(default=None, repr=False)
+    ringostat_url: str = ""
     known: Mapping[str, list[Record]] = field(default_factory=dict)
     settings: Settings | None = None
     people: tuple[Person, ...] = COLLEAGUES
@@ -106,20 +125,36 @@ class Demo:
         """Where the project's Webhook number asks whom to ring; the name of a block may follow."""
         return f"{host}/v1/routing/{PROJECT}/{self.webhook_secret}/"
 
+    def doors(self, host: str) -> dict[Door, str]:
+        """Where what comes to the project goes; a delivery's path follows."""
+        return {
+            "hooks": self.hooks(host),
+            "routing": self.questions(host),
+            "forms": f"{host}/v1/forms/{PROJECT}/",
+            "dispatch": f"{host}/v1/dispatch/{PROJECT}/{self.webhook_secret}/",
+            "calls": f"{host}/v1/calls/{PROJECT}/{self.click_secret}/",
+        }
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """Whatever must be seen nowhere."""
-        return (self.webhook_secret, self.client_key, *self.crm_secrets.values(), *self.telephony_secrets.values())
+        own = (self.webhook_secret, self.client_key, self.click_secret)
+        return tuple(filter(None, (*own, *self.crm_secrets.values(), *self.telephony_secrets.values())))
 
     @property
     def telephony_secrets(self) -> dict[str, str]:
-        return {} if self.office is None else self.office.secrets
+        if self.office is not None:
+            return self.office.secrets
+        return {} if self.ringostat is None else {"ringostat_api_key": self.ringostat.auth_key}
 
     @property
     def telephony(self) -> dict[str, Any]:
         """The project's settings of its telephony."""
         told: dict[str, Any] = {"provider": "ringostat", "secrets": [secret_hash(self.webhook_secret)]}
-        return told if self.office is None else {**told, "provider": "mango", "base_url": self.office.url}
+        if self.office is not None:
+            return {**told, "provider": "mango", "base_url": self.office.url}
+        api = {} if self.ringostat is None else {"base_url": self.ringostat_url}
+        return {**told, "project_id": RINGOSTAT_PROJECT, **api}
 
     def trouble(self, name: str) -> None:
         """Let the CRM do something wrong, once: `rate_limit`, `lost_answer`, or `late`: a request is not answered."""
@@ -147,14 +182,17 @@ def running(vendor: str, clock: StandClock, secret: str | None = None, telephony
         own = parts.enter_context(office(COLLEAGUES, {SALES: "Sales"}, clock.now, ZONE)) if telephony == "mango" else None
         running_twin = parts.enter_context(serve(twin_class(vendor)(clock=clock.now, search_lag=SEARCH_LAG)))
         twin, connection = running_twin.twin, running_twin.twin.connection(running_twin.url)
-        hooks, key = secret or secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        demo = Demo(vendor, twin, running_twin.url, hooks, key, connection.secrets, own)
+        hooks, key, click = secret or secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        api = None if own is not None else RingostatTwin(secrets.token_hex(16), RINGOSTAT_PROJECT, ONLINE)
+        api_url = "" if api is None else parts.enter_context(ringostat_twin.serve(api))
+        demo = Demo(vendor, twin, running_twin.url, hooks, key, connection.secrets, click, own, api, api_url)
         users = {person.login: twin.seed_user(name=person.name, email=_email(person)) for person in (ANNA, BORIS, OLENA)}
         options = {**connection.options, **_seed_fields(demo)}
         known = _seed_clients(demo, users)
         _keep_secrets(demo)
         document = settings(demo, options, users)
-        save(bootstrap.store(), PROJECT, document, "stand", datetime.now(UTC))
+        # long enough ago that the day's calls are the project's own: catching up looks no further back
+        save(bootstrap.store(), PROJECT, document, "stand", datetime.now(UTC) - SET_UP)
         yield replace(demo, known=known, settings=effective(document))
 
 
@@ -241,7 +279,9 @@ def settings(demo: Demo, options: Mapping[str, str], users: Mapping[str, str]) -
         "employees": {person.login.removeprefix("demo_"): _employee(person, users) for person in (ANNA, BORIS, OLENA, NORA)},
         "lines": [MAIN_LINE, SECOND_LINE],
         "blocked_numbers": [BLOCKED],
-        "tasks": {"deadline": "PT2H"},
+        "tasks": {"deadline": "PT2H", "close_when_reached": True},
+        "forms": {"enabled": True, "origins": [SITE]},
+        "click_to_call": {"secrets": [secret_hash(demo.click_secret)]},
         "fields": {"extra": _visit_fields(demo)},
         **_routing(demo),
     }

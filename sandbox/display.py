@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from patchcord.model.phone import masked
+from sandbox.player.beside import Click, Dispatch, Submission
+from sandbox.player.evening import DueTask
 from sandbox.player.outcome import Outcome, Written
 from sandbox.player.players import Player
 from sandbox.player.routed import Routing
+from sandbox.player.scene import DIALLING
 from sandbox.player.webhook_number import Question
 from sandbox.twins.base import Write
 
@@ -34,6 +37,12 @@ REASONS = {
     "own_number": "one of our own numbers: nothing is done",
     "hidden_number": "a hidden number: nothing can be done",
     "internal_call": "an internal call: nothing is done",
+    "honeypot": "a robot: kept for whoever looks, and nothing is done",
+    "not_dispatched": "nobody has pressed the button: nothing is done",
+}
+LOOKED = {
+    "completed_or_gone": "it is done, or somebody has deleted it",
+    "nobody_to_tell": "nobody can be told",
 }
 REFUSED = {
     400: "refused, 400: it cannot be read",
@@ -42,6 +51,7 @@ REFUSED = {
 }
 ACKNOWLEDGED = "tells nothing that is needed"
 ROUTED = "ring whom"
+BESIDE = ("Somebody fills in the form of the site", "Somebody clicks on a client's number in the CRM")
 
 
 class Screen(Console):
@@ -160,7 +170,9 @@ def _problems(outcome: Outcome, text: Text) -> Text:
 
 
 def _why_nothing(outcome: Outcome) -> Text:
-    told = ACKNOWLEDGED if outcome.status == "acknowledged" else ""
+    told = ACKNOWLEDGED if outcome.status == "acknowledged" else LOOKED.get(outcome.situation, "")
+    if outcome.status == DIALLING:
+        return Text("the telephony rings both", style="green")
     words = told or REFUSED.get(outcome.http) or REASONS.get(outcome.reason) or outcome.reason
     return Text(words or "nothing to write", style="dim")
 
@@ -175,17 +187,20 @@ def _thing(written: Written) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How things stand after the day: the twin's ledger, messages left in the two queues, invocations that raised."""
+    """How things stand after the day: the twin's ledger, messages left in the two queues, invocations that raised, what each
+    run of catching up has answered, and how many deadlines nobody has reckoned with."""
 
     crm: str
     ledger: tuple[Write, ...]
     promises: int
     dead_letters: int
     failures: tuple[str, ...]
+    runs: tuple[Mapping[str, Any], ...] = ()
+    waited: int = 0
 
     @property
     def clean(self) -> bool:
-        return not (self.promises or self.dead_letters or self.failures)
+        return not (self.promises or self.dead_letters or self.failures or self.waited)
 
 
 def summary(outcomes: Sequence[Outcome], ending: Ending) -> RenderableType:
@@ -204,7 +219,8 @@ def _facts(outcomes: Sequence[Outcome], ending: Ending) -> Iterator[tuple[str, s
     later = [outcome for outcome in outcomes if outcome.later is not None]
     reasons = Counter(outcome.reason for outcome in outcomes if outcome.status == "ignored")
     refused = Counter(outcome.http for outcome in outcomes if outcome.status == "refused")
-    yield "events", f"{len(outcomes)} in {len(list(_scenes(outcomes)))} calls"
+    calls = sum(1 for scene in _scenes(outcomes) if not isinstance(scene[0].scene.call, DueTask | Submission | Dispatch | Click))
+    yield "events", f"{len(outcomes)}, of {calls} calls and dialogues and of what came beside them"
     yield "done", f"{status['done']}: {status['done'] - quiet} wrote into the CRM, {quiet} had nothing to write"
     yield "later", f"{len(later)} of these were answered 202 and finished by their promise"
     yield "ignored", f"{status['ignored']}{_listed(reasons)}"
@@ -214,6 +230,7 @@ def _facts(outcomes: Sequence[Outcome], ending: Ending) -> Iterator[tuple[str, s
         yield "acknowledged", f"{status['acknowledged']}, which tell nothing that is needed"
     if status["answered"]:
         yield "answered", f"{status['answered']} questions whom to ring"
+    yield from _beside(outcomes, ending)
     routings = [outcome.routing for outcome in outcomes if outcome.routing is not None]
     if routings:
         yield "routed", _routed(routings)
@@ -223,6 +240,40 @@ def _facts(outcomes: Sequence[Outcome], ending: Ending) -> Iterator[tuple[str, s
         yield "failures", f"{len(ending.failures)}{_listed(Counter(ending.failures))}: the log has the traces"
     as_scripted = sum(1 for outcome in outcomes if not outcome.problems)
     yield "result", f"{as_scripted} of {len(outcomes)} events ended as their script says"
+
+
+def _beside(outcomes: Sequence[Outcome], ending: Ending) -> Iterator[tuple[str, str]]:
+    """What was there beside calls, as far as the day had it."""
+    of = Counter(outcome.delivery.door for outcome in outcomes)
+    if forms := [outcome for outcome in outcomes if outcome.delivery.door == "forms"]:
+        robots = sum(1 for outcome in forms if outcome.reason == "honeypot")
+        yield "forms", f"{len(forms)}: {len(forms) - robots} of people, {robots} of a robot"
+    if sent := [outcome for outcome in outcomes if outcome.delivery.door == "dispatch"]:
+        new = sum(1 for outcome in sent if outcome.written)
+        yield "messenger", f"{len(sent)} clients sent to the CRM: {new} new, {len(sent) - new} whom it knew"
+    if of["calls"]:
+        yield "clicks", f"{of['calls']}, for which the telephony was asked to ring both"
+    if ending.runs:
+        listed, missing = (sum(run[name] for run in ending.runs) for name in ("listed", "missing"))
+        yield "caught up", f"{_counted(missing, 'event')} missing among {_counted(listed, 'listed call')}"
+    if of["deadline"]:
+        yield "deadlines", _deadlines([outcome for outcome in outcomes if outcome.delivery.door == "deadline"])
+
+
+def _deadlines(looks: Sequence[Outcome]) -> str:
+    """What became of the tasks that were due."""
+    done = sum(1 for outcome in looks if outcome.situation == "completed_or_gone")
+    wrote = [written.what for outcome in looks for written in outcome.written]
+    tasks = sum(1 for what in wrote if "task" in what)
+    told = [f"{_counted(tasks, 'task')} for the senior manager"] if tasks else []
+    if notes := len(wrote) - tasks:
+        told.append(f"{_counted(notes, 'note')} where it is the senior manager who is late")
+    came = f", of the others came {' and '.join(told)}" if told else ""
+    return f"{_counted(len(looks), 'task')} due: {done} done by then{came}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _routed(routings: Sequence[Routing]) -> str:
@@ -262,6 +313,12 @@ def differences(outcomes: Sequence[Outcome], ending: Ending) -> list[str]:
     ]
     if ending.failures:
         told.append(f"{len(ending.failures)} invocations failed: {', '.join(sorted(set(ending.failures)))}")
+    told += [f"catching up has ended as {run['status']}: {dict(run)}" for run in ending.runs if run["status"] != "done"]
+    missing, lost = sum(run["missing"] for run in ending.runs), sum(outcome.delivery.door == "list" for outcome in outcomes)
+    if ending.runs and missing != lost:
+        told.append(f"catching up has taken in {missing} events, but {lost} were lost")
+    if ending.waited:
+        told.append(f"{ending.waited} deadlines are waited for that no script knows")
     if ending.promises or ending.dead_letters:
         told.append(f"{ending.promises} promises and {ending.dead_letters} dead letters are left")
     return told
@@ -281,13 +338,16 @@ class Addresses:
     aws: str
 
 
-def addresses(console: Console, known: Addresses, player: Player, command: str, question: str = "") -> None:
+def addresses(
+    console: Console, known: Addresses, player: Player, command: str, question: str = "", beside: Sequence[str] = ()
+) -> None:
     """The addresses, each on a line of its own that a terminal does not break."""
     asking = (("Whom to ring for a client, as Ringostat's Webhook number asks", question),) if question else ()
     lines = (
         (f"The project's webhooks ({player.transport})", f"{known.hooks}{player.moments}"),
         (f"Try one: a new client, answered. {player.note}", command),
         *asking,
+        *zip(BESIDE, beside, strict=False),
         ("What stands in the CRM: the twin's ledger", known.ledger),
         ("What was decided and done for each call, and by which rules", f"{known.journal}   ({known.journal}.json)"),
         ("What the functions logged", known.log),

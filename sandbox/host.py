@@ -1,8 +1,8 @@
-"""A thin host for the functions of template.yaml: HTTP routes by payload 2.0, SQS sources, nothing else (design 8).
+"""A thin host for the functions of template.yaml: HTTP routes by payload 2.0, SQS sources, schedules on demand, and Lambda's
+Invoke for whoever asks for a function by its name, such as a state machine (design 8).
 
 In production the engine is AWS. Here all functions live in one process and are called one after another, as in a single
-Lambda container. `docs/stand.md` says what else differs. Schedules and state machines will be further sources beside
-`Poller`; both only need `Host.invoke`.
+Lambda container. `docs/stand.md` says what else differs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from sandbox.aws import queue_url
-from sandbox.template import ACCOUNT, REGION, Function, Route, Source, Stack, arn
+from sandbox.template import ACCOUNT, REGION, Function, Route, Schedule, Source, Stack, arn
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -56,7 +56,11 @@ class PortTaken(Exception):
 
 
 class InvocationFailed(Exception):
-    """The function raised; the reason stands in the log."""
+    """The function raised `error` (the name of its class) with `words`; the trace stands in the log."""
+
+    def __init__(self, function: str, error: str = "Exception", words: str = "") -> None:
+        super().__init__(function)
+        self.error, self.words = error, words
 
 
 # --- what the functions print ---
@@ -294,6 +298,24 @@ class Poller(threading.Thread):
         self._client.close()
 
 
+# --- EventBridge ---
+
+
+def scheduled(schedule: Schedule, now: datetime) -> Json:
+    """The event that EventBridge sends when a schedule's time has come."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": ACCOUNT,
+        "time": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "region": REGION,
+        "resources": [arn("events", f"rule/{schedule.name}")],
+        "detail": {},
+    }
+
+
 # --- the host ---
 
 
@@ -328,9 +350,29 @@ class Host:
             context = Context(function.name, function.memory, time.monotonic() + function.timeout)
             try:
                 return json.loads(json.dumps(self._handlers[function.id](given, context)))
-            except Exception:  # noqa: BLE001 - the edge: as on AWS the exception is logged, and the caller told of a failure
+            except Exception as error:  # noqa: BLE001 - the edge: as on AWS the exception is logged, and the caller told of it
                 self.failed(function.id)
-                raise InvocationFailed(function.id) from None
+                raise InvocationFailed(function.id, type(error).__name__, str(error)) from None
+
+    def invoked(self, name: str, event: Json) -> tuple[Any, bool]:
+        """Lambda's Invoke: the answer of the function with this name or ARN, or the error as its payload, and whether it
+        succeeded. Raises KeyError for an unknown function."""
+        function = next((it for it in self.stack.functions if name in {it.name, arn("lambda", f"function:{it.name}")}), None)
+        if function is None:
+            raise KeyError(name)
+        try:
+            return self.invoke(function, event), True
+        except InvocationFailed as failure:
+            return {"errorType": failure.error, "errorMessage": failure.words}, False
+
+    def tick(self) -> list[Any]:
+        """Call every function that has a schedule, as EventBridge does when its time has come; what each answered."""
+        now = datetime.now(UTC)
+        answers = []
+        for schedule in self.stack.schedules:
+            event = scheduled(schedule, now)
+            answers.append(self.invoked(schedule.function, event)[0])
+        return answers
 
     def answer(self, request: Request) -> Response:
         """One HTTP request: a page of the stand, or a route of the template."""

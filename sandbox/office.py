@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 from patchcord.model.roster import Roster, RosterUser
 from sandbox.player.delivery import Person
 from sandbox.player.mango import OK, Account, MangoCall
+from sandbox.player.mango_call import digits_of
 from sandbox.telephony.mango_twin import MangoTwin, serve
+from sandbox.telephony.mango_twin.history import Part
 from sandbox.telephony.mango_twin.switchboard import Command, Result
 from sandbox.twins.base import Clock
 
@@ -39,6 +41,14 @@ class Office:
     def keep_recording(self, recording_id: str, entry_id: str, ready_at: datetime) -> None:
         """A recording that can be fetched from then on."""
         self.twin.add_recording(recording_id, entry_id=entry_id, ready_at=ready_at)
+
+    def count_call(self, call: MangoCall) -> None:
+        """A past call for the statistics: who was rung in vain, and who talked."""
+        parts = [Part(person.extension, call.wait) for person in call.rung]
+        parts += [Part(person.extension, call.wait, call.talk) for person in call.people]
+        self.twin.add_call(
+            entry_id=call.id, started=call.start, client=digits_of(call.client or ""), line=digits_of(call.line), parts=parts
+        )
 
     # --- calls that go on now ---
 

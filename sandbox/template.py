@@ -1,4 +1,5 @@
-"""Reads template.yaml as far as the stand needs it: functions, tables, queues, with every reference resolved.
+"""Reads template.yaml as far as the stand needs it: functions, tables, queues, state machines, schedules, with every reference
+resolved.
 
 Resources that the stand does not run (roles, alarms, logs) are left alone. What it would have to run and cannot read
 raises UnreadableTemplate, so that a template that has outgrown the stand says so instead of half working.
@@ -87,12 +88,39 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Machine:
+    """A state machine: its definition's file, relative to the template, and what stands for the names in it."""
+
+    name: str
+    type: str
+    file: str
+    substitutions: Mapping[str, str]
+    role: str
+
+    def definition(self, root: Path) -> str:
+        """The definition as it is deployed."""
+        text = (root / self.file).read_text("utf-8")
+        return re.sub(r"\$\{(\w+)\}", lambda found: self.substitutions[found[1]], text)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Something that calls a function (its ARN) again and again; `expression` as EventBridge takes it."""
+
+    name: str
+    expression: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """What the stand runs of a template."""
 
     functions: tuple[Function, ...]
     tables: tuple[Table, ...]
     queues: tuple[Queue, ...]
+    machines: tuple[Machine, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -107,7 +135,7 @@ class Stack:
 
 def arn(service: str, name: str) -> str:
     """The ARN of something in the stand's account."""
-    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name}"
+    return f"arn:aws:{service}:{'' if service == 'iam' else REGION}:{ACCOUNT}:{name}"
 
 
 # --- YAML ---
@@ -194,6 +222,8 @@ class _Resolver:
             return self.value(properties["TableName"])
         if kind == "AWS::SQS::Queue":
             return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{self.value(properties['QueueName'])}"
+        if kind == "AWS::Serverless::StateMachine":
+            return arn("states", f"stateMachine:{self.value(properties['Name'])}")
         return name
 
     def _attribute(self, resource: str, attribute: str) -> str:
@@ -203,6 +233,10 @@ class _Resolver:
             return {"Arn": arn("sqs", name), "QueueName": name}[attribute]
         if kind == "AWS::DynamoDB::Table" and attribute == "Arn":
             return arn("dynamodb", f"table/{self.value(properties['TableName'])}")
+        if kind == "AWS::Serverless::Function" and attribute == "Arn":
+            return arn("lambda", f"function:{self.value(properties.get('FunctionName', resource))}")
+        if kind == "AWS::IAM::Role" and attribute == "Arn":
+            return arn("iam", f"role/{self.value(properties.get('RoleName', resource))}")
         raise UnreadableTemplate(f"the stand does not know {resource}.{attribute}")
 
     def _sub(self, text: str) -> str:
@@ -238,6 +272,12 @@ def stack_of(tree: Tree, parameters: Mapping[str, str]) -> Stack:
         tuple(_function(resolver, id, common, properties) for id, properties in functions),
         tuple(_table(resolver, properties) for _, properties in tables),
         tuple(_queue(resolver.value(properties)) for _, properties in queues),
+        tuple(_machine(resolver, properties) for _, properties in _of(tree, "AWS::Serverless::StateMachine")),
+        tuple(
+            schedule
+            for id, properties in _of(tree, "AWS::Events::Rule")
+            for schedule in _schedules(id, resolver.value(properties))
+        ),
     )
 
 
@@ -294,3 +334,19 @@ def _queue(properties: Tree) -> Queue:
     wanted = ("VisibilityTimeout", "MessageRetentionPeriod", "DelaySeconds", "ReceiveMessageWaitTimeSeconds")
     attributes = {name: str(properties[name]) for name in wanted if name in properties}
     return Queue(properties["QueueName"], attributes, properties.get("RedrivePolicy"))
+
+
+def _machine(resolver: _Resolver, properties: Tree) -> Machine:
+    wanted = ("Name", "Type", "DefinitionUri", "DefinitionSubstitutions", "Role")
+    known = resolver.value({name: properties[name] for name in wanted if name in properties})
+    substitutions = known.get("DefinitionSubstitutions", {})
+    return Machine(known["Name"], known.get("Type", "STANDARD"), known["DefinitionUri"], substitutions, known["Role"])
+
+
+def _schedules(id: str, properties: Tree) -> Iterator[Schedule]:
+    """The functions that a rule calls; a rule that is switched off calls none."""
+    if "ScheduleExpression" not in properties:
+        raise UnreadableTemplate(f"the stand does not run the rule {id}: it is no schedule")
+    if properties.get("State", "ENABLED") == "ENABLED":
+        for target in properties["Targets"]:
+            yield Schedule(properties.get("Name", id), properties["ScheduleExpression"], target["Arn"])

@@ -1,13 +1,15 @@
-"""One call of a new client as a command to copy, for each telephony."""
+"""One call of a new client as a command to copy, for each telephony; and what comes beside calls."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
 
+from sandbox.player.beside import SITE
 from sandbox.player.mango import Account
 
 NEW_CLIENT = "380631234567"
+NEW_FORM = "380631234568"
 WAIT, TALK = 7, 42
 
 
@@ -30,6 +32,18 @@ def ringostat(hooks: str, line: str, login: str) -> str:
 def question(questions: str, client: str) -> str:
     """Whom to ring for a client, asked as a Webhook number does."""
     return f"curl -s -d caller_number={client.removeprefix('+')} {questions.removesuffix('/')}"
+
+
+def form(forms: str) -> str:
+    """Somebody fills in the form of the demo's site."""
+    told = json.dumps({"phone": NEW_FORM, "name": "Olha", "comment": "Four desks", "submission": "try-1"})
+    return f"curl -s -H 'origin: {SITE}' -H 'content-type: application/json' -d '{told}' {forms}callback"
+
+
+def click(calls: str, client: str, employee: str) -> str:
+    """Somebody clicks on a number in the CRM."""
+    told = json.dumps({"to": client.removeprefix("+"), "employee": employee})
+    return f"curl -s -H 'content-type: application/json' -d '{told}' {calls.removesuffix('/')}"
 
 
 def mango(hooks: str, account: Account, line: str, extension: str, now: datetime) -> str:

@@ -24,8 +24,24 @@ from sandbox.demo import (
     SECOND_LINE,
     STRANGER,
 )
+from sandbox.player.beside_day import BESIDE, LOST
 from sandbox.player.ringostat import ScriptedCall
-from sandbox.player.scene import AGAIN, NOBODY, NOT_YET, UNREADABLE, Scene, at, done, ignored, known, later, moved, nobody, rings
+from sandbox.player.scene import (
+    AGAIN,
+    NOBODY,
+    NOT_YET,
+    REACHED,
+    UNREADABLE,
+    Scene,
+    at,
+    done,
+    ignored,
+    known,
+    later,
+    moved,
+    nobody,
+    rings,
+)
 
 AD = {
     "substitution_type": "dynamic",
@@ -86,7 +102,7 @@ DAY: tuple[Scene[ScriptedCall], ...] = (
     Scene(
         shows="Boris calls the missed client back (form fields)",
         call=_out("09:55:00", "+380661112202", people=(BORIS,), talk=120, status="ANSWERED", style="form"),
-        expects=(NOT_YET, done("out_answered_existing_by_other", "task:acquaint")),
+        expects=(NOT_YET, done("out_answered_existing_by_other", "task:acquaint", REACHED)),
     ),
     Scene(
         shows="A client of Anna is missed; it rang at her and at Boris",
@@ -103,7 +119,7 @@ DAY: tuple[Scene[ScriptedCall], ...] = (
     Scene(
         shows="Anna calls her client",
         call=_out("10:22:15", ANNAS_CLIENT, people=(ANNA,), talk=233, status="ANSWERED"),
-        expects=(NOT_YET, done("out_answered_existing_by_responsible", "log")),
+        expects=(NOT_YET, done("out_answered_existing_by_responsible", "log", REACHED)),
     ),
     Scene(
         shows="Boris calls his client, who does not answer",
@@ -249,9 +265,14 @@ DAY: tuple[Scene[ScriptedCall], ...] = (
             nobody("crm_failed", late=True),
             NOT_YET,
             done("in_answered_existing_by_responsible"),
-            done("in_answered_existing_by_responsible", "log"),
+            done("in_answered_existing_by_responsible", "log", REACHED),
         ),
         trouble="late",
+    ),
+    Scene(
+        shows="A client of Boris is missed, and nobody will call him back today",
+        call=_in("16:28:05", BORIS_CLIENT, status="NO ANSWER", wait=31, steps=("before", "missed")),
+        expects=(NOT_YET, done("in_missed_existing", "task:callback")),
     ),
     Scene(
         shows="A body that nobody can read",
@@ -278,6 +299,6 @@ DAY: tuple[Scene[ScriptedCall], ...] = (
 )
 
 
-def scenes(day: date) -> tuple[Scene[ScriptedCall], ...]:
-    """The calls as if they had happened on that day."""
-    return tuple(moved(DAY, day))
+def scenes(day: date) -> tuple[Scene[Any], ...]:
+    """The calls as if they had happened on that day, then what comes beside them, and what got lost."""
+    return tuple(moved((*DAY, *BESIDE, *LOST), day))

@@ -14,6 +14,12 @@ Spoilt = Literal["body", "secret", "signature", "cut", "json"]
 another salt; signed, but no JSON."""
 
 
+Door = Literal["hooks", "routing", "forms", "dispatch", "calls", "list", "deadline"]
+"""Where a delivery goes: the webhooks' address, the Webhook number's, that of a site's forms, of whoever sends a messenger's
+client to the CRM, of click-to-call. `list` is no request: the telephony lists the call, and catching up finds it there;
+nor is `deadline`: time goes by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody of the company, as the telephony knows him: SIP login, the provider's id, name, extension, department."""
@@ -28,7 +34,8 @@ class Person:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One HTTP request. `path` follows the project's address (`…/{project}/{secret}/`) and begins with the provider's name;
-    `at` is when it comes; `title` is what a person would call it."""
+    `at` is when it comes; `title` is what a person would call it. `told_in` names its call in the journal, where the answer
+    tells nothing of what became of it."""
 
     path: str
     at: datetime
@@ -37,6 +44,8 @@ class Delivery:
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    door: Door = "hooks"
+    told_in: str = ""
 
     @property
     def provider(self) -> str:

@@ -26,9 +26,11 @@ from sandbox.demo import (
     SECOND_LINE,
     STRANGER,
 )
+from sandbox.player.beside import Click
 from sandbox.player.mango import Account, MangoCall, Ping
 from sandbox.player.scene import Scene, at, moved
 
+ANNAS_KEY = "anna"
 OFF_BY_SCHEDULE = 1192
 GREETING = 8
 """Seconds that the greeting lasts: what the settings say where a project says nothing (`routing.greeting`)."""
@@ -162,6 +164,10 @@ DAY: tuple[Scene[MangoCall | Ping], ...] = (
         trouble="lost_answer",
     ),
     Scene(
+        shows="A contact of Boris is missed, and nobody will call back today",
+        call=_in("15:50:00", CONTACT_ONLY, rung=(BORIS,), wait=28),
+    ),
+    Scene(
         shows="An event that somebody else has signed",
         call=_in("16:00:00", DEAL_CLIENT, people=(ANNA,), talk=10, order="summary_only"),
         spoilt="signature",
@@ -203,11 +209,30 @@ DAY: tuple[Scene[MangoCall | Ping], ...] = (
 )
 
 
-def scenes(day: date, account: Account) -> tuple[Scene[MangoCall | Ping], ...]:
+BESIDE: tuple[Scene[Click], ...] = (
+    Scene(
+        shows="Anna clicks on her client's number in the CRM: MANGO is told to ring her, then the client",
+        call=Click(start=at("12:40:10"), client=ANNAS_CLIENT, employee=ANNAS_KEY),
+    ),
+)
+
+LOST: tuple[Scene[MangoCall], ...] = (
+    Scene(
+        shows="Boris has answered a new client, but no event came: found in MANGO's statistics",
+        call=_in("16:40:30", "+380931112215", people=(BORIS,), menu=0, talk=66),
+        lost=True,
+    ),
+)
+"""Their events never arrive."""
+
+
+def scenes(day: date, account: Account) -> tuple[Scene[MangoCall | Ping | Click], ...]:
     """The calls as if they had happened on that day, signed by the account; what they have to come to is still to be computed."""
-    return tuple(_signed(moved(DAY, day), account))
+    told: list[Scene[Any]] = sorted((*DAY, *BESIDE), key=lambda scene: scene.call.start)
+    return tuple(_signed(moved((*told, *LOST), day), account))
 
 
 def _signed(calls: Iterator[Scene[Any]], account: Account) -> Iterator[Scene[Any]]:
     for scene in calls:
-        yield replace(scene, call=replace(scene.call, account=account))
+        own = isinstance(scene.call, MangoCall | Ping)
+        yield replace(scene, call=replace(scene.call, account=account)) if own else scene

@@ -11,7 +11,7 @@ from patchcord.service.journal import State, effect_state
 from patchcord.store.port import Entry
 from sandbox.player.delivery import Delivery
 from sandbox.player.routed import Routing
-from sandbox.player.scene import Expected, Scene
+from sandbox.player.scene import THEN, Expected, Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,25 @@ def of_answer(http: int, body: Mapping[str, Any], known: Set[str]) -> dict[str, 
     return {
         "http": http,
         "status": body.get("status", ""),
-        "situation": body.get("situation", ""),
+        "situation": body.get("situation") or THEN.join(body.get("order", ())),
         "reason": body.get("reason", ""),
         "rules": tuple(body.get("rules", ())),
         "written": tuple(Written(item["key"], item["what"], item["id"]) for item in new if item["state"] == State.DONE),
         "failed": tuple(item["what"] for item in new if item["state"] == State.FAILED),
+    }
+
+
+def of_deadline(outcome: str, entry: Entry, effect: str) -> dict[str, Any]:
+    """What the look at a task has found, and what stands in the journal of it."""
+    states = {name: effect_state(text) for name, text in entry.effects.items() if name.startswith(f"overdue:{effect}:")}
+    rules = dict.fromkeys(rule for state in states.values() for rule in state.rules)
+    return {
+        "http": 200,
+        "status": "done",
+        "situation": outcome,
+        "rules": tuple(rules),
+        "written": tuple(Written(name, it.what, it.id) for name, it in states.items() if it.state is State.DONE),
+        "failed": tuple(it.what for it in states.values() if it.state is State.FAILED),
     }
 
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import requests
 
+from patchcord.model.events import Moment
 from patchcord.service.journal import events_of
 from patchcord.store.port import CallKey, Entry
-from sandbox.player.delivery import Delivery
-from sandbox.player.outcome import Outcome, of_answer, of_journal
+from sandbox.player.delivery import Delivery, Door
+from sandbox.player.evening import DueTask
+from sandbox.player.outcome import Outcome, of_answer, of_deadline, of_journal
 from sandbox.player.routed import Routing, newest
-from sandbox.player.scene import ANSWERED, TOGETHER, Expected, Scene
+from sandbox.player.scene import ANSWERED, REACHED, TOGETHER, Expected, Scene
 from sandbox.player.webhook_number import Question
 
-ACCEPTED = 202
+DONE, ACCEPTED = 200, 202
 EVENTS_MAY_FOLLOW = "events_may_follow"
 """The reason for which an event waits for others."""
 LOOK_AGAIN = 0.1
@@ -49,20 +51,25 @@ class Pbx(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where the play takes place: the addresses of the project's webhooks and of its Webhook number, its journal, how to cause
-    trouble and how to end it, how many requests the CRM has got so far, and the telephony, if that is told whom to ring.
+    """Where the play takes place: the project's addresses by door, its journal, how to cause trouble and how to end it, how many
+    requests the CRM has got so far, and the telephony, if that is told whom to ring.
+
+    `catch_up` lets the product look for what got lost; `fall_due` lets the deadline of a task come that an effect of a call has
+    made, and says what became of it; `settle` lets the time pass until the CRM shows everything that was written.
 
     `patience` is how many seconds a promise may take to finish an event. `skip` lets the time pass for which an event waits for
     others; `until` waits for the next event of a live call.
     """
 
-    hooks: str
+    doors: Mapping[Door, str]
     project: str
     journal: Journal
     trouble: Callable[[str], None]
-    questions: str
     relieve: Callable[[], None]
     requests: Callable[[], int]
+    catch_up: Callable[[], None]
+    fall_due: Callable[[CallKey, str], str]
+    settle: Callable[[], None]
     pbx: Pbx | None = None
     patience: float = 30.0
     skip: Callable[[timedelta], None] = lambda by: None
@@ -127,11 +134,14 @@ class _Run:
 
     def must_follow(self, other: _Run) -> bool:
         """Whether the other scene has to be finished before this one begins."""
-        return self.scene.trouble is not None or self.scene.call.client == other.scene.call.client
+        is_evening = self.scene.lost or isinstance(self.scene.call, DueTask)
+        return is_evening or self.scene.trouble is not None or self.scene.call.client == other.scene.call.client
 
     def perform(self) -> None:
         """Send everything. What was accepted is still open then, but need not wait for anything more."""
         self.call = self._begun()
+        if self._looks_at_tasks():
+            self.stage.settle()
         first, *rest = self.scene.expects
         self._deliver(0, first)
         if self.scene.trouble == "late":
@@ -142,6 +152,10 @@ class _Run:
             self._deliver(place, expected)
         self._let_time_pass()
 
+    def _looks_at_tasks(self) -> bool:
+        """Whether an earlier task is looked at: minutes or hours have gone by since it was written, which no play waits for."""
+        return isinstance(self.scene.call, DueTask) or any(REACHED in expected.writes for expected in self.scene.expects)
+
     def _begun(self) -> Any:
         """The call of the scene; a live one begins now."""
         if len(self.scene.deliveries) != len(self.scene.expects):
@@ -151,7 +165,7 @@ class _Run:
 
     def _deliver(self, place: int, expected: Expected) -> None:
         """Send one delivery when its time has come, and let happen to the CRM what happens to it then."""
-        deliveries = self.call.deliveries(self.scene.spoilt)
+        deliveries = self.scene.deliveries_of(self.call)
         delivery = deliveries[place]
         if self.open and delivery.at - self.played[self.open[0].place].delivery.at >= TOGETHER:
             self._let_time_pass()
@@ -167,17 +181,41 @@ class _Run:
             self.stage.skip(TOGETHER)
 
     def _send(self, delivery: Delivery, expected: Expected) -> None:
+        if delivery.door in self.stage.doors:
+            self._request(delivery, expected)
+        else:
+            self._let_happen(delivery, expected)
+
+    def _let_happen(self, delivery: Delivery, expected: Expected) -> None:
+        """What no request brings about: catching up with a lost call, or a task that is due."""
+        key, begun = CallKey(self.stage.project, delivery.provider, delivery.told_in or self.call.id), time.monotonic()
+        outcome = ""
+        if delivery.door == "list":
+            self.stage.catch_up()
+        else:
+            outcome = self.stage.fall_due(key, delivery.hint)
+        entry = self.stage.journal.entry(key)
+        told: dict[str, Any] = {"http": 404, "status": "not found"}
+        if entry is not None:
+            told = of_deadline(outcome, entry, delivery.hint) if outcome else {"http": 200, **of_journal(entry, self.known)}
+        milliseconds = (time.monotonic() - begun) * 1000
+        self.played.append(Outcome(scene=self.scene, delivery=delivery, expected=expected, milliseconds=milliseconds, **told))
+
+    def _request(self, delivery: Delivery, expected: Expected) -> None:
         asked, url = self.stage.requests(), self._address(delivery)
         headers, query = dict(delivery.headers), dict(delivery.query)
         begun = time.monotonic()
         answer = self.session.request(delivery.method, url, params=query, headers=headers, data=delivery.body, timeout=60)
         ended = time.monotonic()
         asked, body = self.stage.requests() - asked, _json(answer)
+        key = CallKey(self.stage.project, delivery.provider, body.get("call", delivery.told_in))
         if answer.status_code == ACCEPTED:
-            key = CallKey(self.stage.project, delivery.provider, body.get("call", ""))
             waits = body.get("reason") == EVENTS_MAY_FOLLOW
-            self.open.append(_Open(len(self.played), key, body.get("event", ""), ended, waits))
+            self.open.append(_Open(len(self.played), key, body.get("event", Moment.SUBMIT.value), ended, waits))
         told = of_answer(answer.status_code, body, self.known)
+        if delivery.told_in and answer.status_code == DONE:
+            entry = self.stage.journal.entry(key)
+            told |= {"status": "not found"} if entry is None else of_journal(entry, self.known)
         if isinstance(delivery, Question) and answer.ok:
             told["status"] = ANSWERED
         outcome = Outcome(
@@ -193,10 +231,11 @@ class _Run:
         self.played.append(outcome)
 
     def _address(self, delivery: Delivery) -> str:
-        base = self.stage.questions if isinstance(delivery, Question) else self.stage.hooks
+        base = self.stage.doors[delivery.door]
         if self.scene.spoilt == "secret":
             base = "/".join([*base.split("/")[:-2], WRONG_SECRET, ""])
-        return (base + delivery.path).removesuffix("/")
+        below = delivery.path if delivery.door in {"hooks", "routing"} else delivery.hint
+        return (base + below).removesuffix("/")
 
     def _routing(self, delivery: Delivery, answer: requests.Response) -> Routing | None:
         """Whom the caller was put through to by this delivery: as the telephony was told, and as the journal says."""

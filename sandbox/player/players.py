@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from sandbox import demo
 from sandbox.demo import Demo
 from sandbox.player import commands, day, mango_day
 from sandbox.player.mango import MangoCall
+from sandbox.player.ringostat import ScriptedCall, listed
 from sandbox.player.scene import Scene
 
 
@@ -22,6 +23,7 @@ class Player:
     `moments` are the addresses below the project's, `transport` how they are called; `command` is one call to copy, given the
     address of the project's webhooks and the time, and `note` says what can be done with it. `question` asks whom to ring, given
     the address for that, if this telephony asks.
+    `list_calls` has the telephony's own list tell of the day's calls.
     """
 
     title: str
@@ -30,6 +32,7 @@ class Player:
     transport: str
     note: str
     command: Callable[[Demo, str, datetime], str]
+    list_calls: Callable[[Demo, Sequence[Scene[Any]]], None]
     scripted: str | None = None
     question: Callable[[str], str] | None = None
 
@@ -49,6 +52,21 @@ def _mango_command(of: Demo, hooks: str, now: datetime) -> str:
     return commands.mango(hooks, of.office.account, demo.MAIN_LINE, demo.ANNA.extension, now)
 
 
+def _list_ringostat(of: Demo, day: Sequence[Scene[Any]]) -> None:
+    """Every call of the day, lost or not; what somebody spoilt is no call of Ringostat's."""
+    assert of.ringostat is not None
+    calls = (scene.call for scene in day if scene.spoilt is None)
+    of.ringostat.calls += [listed(call) for call in calls if isinstance(call, ScriptedCall)]
+
+
+def _list_mango(of: Demo, day: Sequence[Scene[Any]]) -> None:
+    """The lost calls; of the others the statistics say nothing here."""
+    assert of.office is not None
+    for scene in day:
+        if scene.lost and isinstance(scene.call, MangoCall):
+            of.office.count_call(scene.call)
+
+
 PLAYERS: Mapping[str, Player] = {
     "ringostat": Player(
         title="Ringostat",
@@ -57,6 +75,7 @@ PLAYERS: Mapping[str, Player] = {
         transport="POST or GET; JSON, form or query",
         note="Sent twice, it is done once; another uniqueid is another call",
         command=lambda _, hooks, __: commands.ringostat(hooks, demo.MAIN_LINE, demo.ANNA.login),
+        list_calls=_list_ringostat,
         scripted="pipedrive",
         question=lambda questions: commands.question(questions, demo.ANNAS_CLIENT),
     ),
@@ -67,5 +86,6 @@ PLAYERS: Mapping[str, Player] = {
         transport="POST; a signed form",
         note="Sent twice, it is done once; another entry_id is another call",
         command=_mango_command,
+        list_calls=_list_mango,
     ),
 }

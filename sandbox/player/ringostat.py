@@ -200,6 +200,12 @@ def _recording(call: ScriptedCall, *, recorded: bool) -> Fields:
     return {"has_recording": "1", **links}
 
 
+def listed(call: ScriptedCall) -> dict[str, Value]:
+    """A call as the API's list has it: what the webhook at its end tells, the time with its offset (telephony.md 2)."""
+    local = call.start.astimezone(ZoneInfo(call.zone))
+    return {**_end(call, recorded=call.recording or "recording" in call.steps), "calldate": f"{local:%Y-%m-%dT%H:%M:%S%z}"}
+
+
 # --- requests ---
 
 

@@ -44,6 +44,11 @@ Trouble = Literal["rate_limit", "lost_answer", "late"]
 
 ANSWERED = "answered"
 """The status of a question that was answered."""
+DIALLING = "dialling"
+"""The status of a click whose call the telephony has taken."""
+THEN = " then "
+REACHED = "close:callback"
+"""The effect of reaching a client: the task to call him back is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,16 @@ def nobody(reason: str, *, late: bool = False) -> Expected:
     return Expected(200, ANSWERED, routed=Routed("", "nobody", reason, late))
 
 
+def dials(*order: str) -> Expected:
+    """A click for which the telephony rings one after the other."""
+    return Expected(200, DIALLING, THEN.join(order))
+
+
+def due(outcome: str, *writes: str) -> Expected:
+    """A task's deadline has come: what was found, and what is written then."""
+    return Expected(200, "done", outcome, writes=writes)
+
+
 def ignored(reason: str) -> Expected:
     return Expected(200, "ignored", "ignored", reason)
 
@@ -114,7 +129,8 @@ class Scene(Generic[C_co]):
     """A call of the day. `expects` has one entry for each of its deliveries, or is empty until `script.py` has computed it.
 
     `trouble` happens to the CRM just before the last delivery, `late` before the first; `spoilt` is what is wrong with the
-    deliveries. A `live` call begins when its turn comes: the telephony is told whom to ring, and that must be in time.
+    deliveries. A `live` call begins when its turn comes: the telephony is told whom to ring, and that must be in time. Of a
+    `lost` call no webhook arrives: the telephony lists it, and its end is found there.
     """
 
     shows: str
@@ -123,10 +139,21 @@ class Scene(Generic[C_co]):
     trouble: Trouble | None = None
     spoilt: Spoilt | None = None
     live: bool = False
+    lost: bool = False
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
-        return self.call.deliveries(self.spoilt)
+        return self.deliveries_of(self.call)
+
+    def deliveries_of(self, call: Call) -> tuple[Delivery, ...]:
+        """What comes of the scene's call, as it is by now."""
+        sent = call.deliveries(self.spoilt)
+        return tuple(replace(it, title="caught up", door="list") for it in sent if is_end(it)) if self.lost else sent
+
+
+def is_end(delivery: Delivery) -> bool:
+    """Whether a delivery tells that a call is over."""
+    return delivery.hint in {"in/after", "out/after", "events/summary"}
 
 
 def at(clock: str) -> datetime:

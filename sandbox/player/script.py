@@ -7,12 +7,13 @@ and the whole way (handlers, queue, journal, CRM) has to come to the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from patchcord.model.effects import CreateRecord, Effect, Made, UpdateRecord
+from patchcord.model.effects import CompleteTask, CreateRecord, CreateTask, Effect, Made, TaskKind, UpdateRecord
 from patchcord.model.events import Event, Moment
 from patchcord.model.records import Client, Record
 from patchcord.model.roster import Roster, needs_roster, with_roster
@@ -20,44 +21,109 @@ from patchcord.model.settings import Settings
 from patchcord.model.talks import Talk
 from patchcord.model.timeline import Timeline, fold, is_ripe, ripe
 from patchcord.scenarios.decide import decide
+from patchcord.scenarios.dialling import Dial, Wish, dial
+from patchcord.scenarios.overdue import Late, escalation
 from patchcord.scenarios.owners import with_right_owners
 from patchcord.scenarios.routes import Caller
 from patchcord.scenarios.screen import nothing_due, screen
 from patchcord.scenarios.talks import talk_of
 from patchcord.telephony.mango.commands import Command
+from sandbox.player.beside import Click, Submission
 from sandbox.player.delivery import Delivery
+from sandbox.player.evening import DueTask
 from sandbox.player.reading import event_of
 from sandbox.player.routed import Routed
 from sandbox.player.routing_script import Callers
-from sandbox.player.scene import ACKNOWLEDGED, AGAIN, REFUSALS, TOGETHER, Expected, Scene, done, ignored
+from sandbox.player.scene import (
+    ACKNOWLEDGED,
+    AGAIN,
+    REFUSALS,
+    TOGETHER,
+    Expected,
+    Scene,
+    dials,
+    done,
+    due,
+    ignored,
+)
 from sandbox.player.webhook_number import Question
 
 HELD = Expected(202, "accepted")
 """Nothing is known of it yet: others may follow that came about before it."""
 
 
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """A task that a call has left open: the call, and the effect that made it."""
+
+    provider: str
+    call: str
+    effect: CreateTask
+    timeline: Timeline
+
+    @property
+    def name(self) -> str:
+        """What stands here for its id in the CRM."""
+        return f"{self.call}:{self.effect.key}"
+
+    def scene(self, settings: Settings, *, completed: bool) -> Scene[Any]:
+        """Its deadline, and what has to come of that."""
+        task = self.effect
+        assert task.due_at is not None
+        at = task.due_at.astimezone(ZoneInfo(settings.timezone))
+        shown = DueTask(start=at, client=self.timeline.client, id=self.call, provider=self.provider, effect=task.key)
+        return Scene(shows=shown.shows, call=shown, expects=(self._comes_to(settings, completed=completed),))
+
+    def _comes_to(self, settings: Settings, *, completed: bool) -> Expected:
+        if completed:
+            return due("completed_or_gone")
+        assert self.effect.due_at is not None
+        late = Late(self.effect, self.effect.due_at, settings.employees.get(self.effect.assignee or ""), 1)
+        effects = escalation(late, self.timeline, settings, self.effect.due_at)
+        outcome = settings.tasks.on_overdue if effects else "nobody_to_tell"
+        return due(outcome, *(effect.key for effect in effects))
+
+
 @dataclass
 class Script:
-    """The clients as the CRM knows them so far, who talked with them, and what the next scene has to come to."""
+    """The clients as the CRM knows them so far, who talked with them, and what the next scene has to come to.
+
+    `online` are the SIP accounts that can be rung, None where the telephony does not tell. `open` are the tasks that the day
+    leaves behind, `completed` those of them that are done, `callbacks` the last one of each client that is to be called back.
+    """
 
     settings: Settings
     known: dict[str, list[Record]] = field(default_factory=dict)
     roster: Roster | None = None
+    online: Sequence[str] | None = None
     made: int = 0
     talks: dict[str, list[Talk]] = field(default_factory=dict)
+    open: list[OpenTask] = field(default_factory=list)
+    completed: set[str] = field(default_factory=set)
+    callbacks: dict[str, str] = field(default_factory=dict)
 
     def of(self, scenes: Iterable[Scene[Any]]) -> Iterator[Scene[Any]]:
         """The scenes with what is to be expected of each delivery. A live call goes where routing sends it."""
         for scene in scenes:
             yield self._scene(scene)
 
+    def evening(self) -> Iterator[Scene[Any]]:
+        """The deadlines of the day's open tasks, once its scenes are through."""
+        if self.settings.tasks.on_overdue != "none":
+            for task in self.open:
+                yield task.scene(self.settings, completed=task.name in self.completed)
+
     def _scene(self, scene: Scene[Any]) -> Scene[Any]:
         if scene.spoilt is not None:
             return replace(scene, expects=tuple(REFUSALS[scene.spoilt] for _ in scene.deliveries))
+        if isinstance(scene.call, Click):
+            return replace(scene, expects=(self._clicked(scene.call),))
+        if isinstance(scene.call, Submission) and scene.call.robot:
+            return replace(scene, expects=(ignored("honeypot"),))
         client = scene.call.client or ""
         records, talks = tuple(self.known.get(client, ())), tuple(self.talks.get(client, ()))
         callers = Callers(self.settings, records, talks, crm_is_late=scene.trouble == "late")
-        rehearsal = _Rehearsal(self.settings, self.roster, callers)
+        rehearsal = _Rehearsal(self.settings, self.roster, callers, self.callbacks.get(client))
         if scene.live:
             scene = rehearsal.put_through(scene)
         for delivery in scene.deliveries:
@@ -65,9 +131,30 @@ class Script:
         rehearsal.wait()
         self.known.setdefault(client, []).extend(self._records(rehearsal.calls.values()))
         self.talks.setdefault(client, []).extend(call.talk for call in rehearsal.calls.values() if call.talk is not None)
+        for id, call in rehearsal.calls.items():
+            self._note_tasks(scene.deliveries[-1].provider, id, call)
         *expected, last = rehearsal.expected
         goes_wrong = scene.trouble not in {None, "late"} and last.writes
         return replace(scene, expects=(*expected, replace(last, http=202) if goes_wrong else last))
+
+    def _clicked(self, click: Click) -> Expected:
+        """Who is rung, and in which order."""
+        found = dial(Wish(click.client or "", click.employee), self.settings, self.online, min)
+        assert isinstance(found, Dial), f"not dialled: {found}"
+        return dials(*found.order)
+
+    def _note_tasks(self, provider: str, id: str, call: _Call) -> None:
+        """Which tasks a call has left open, and which one of an earlier call is done by it."""
+        client = call.timeline.client if call.timeline is not None else None
+        for effect in call.effects.values():
+            if isinstance(effect, CompleteTask):
+                self.completed.add(effect.task)
+                self.callbacks.pop(client or "", None)
+            elif isinstance(effect, CreateTask) and not effect.completed and effect.due_at and call.timeline is not None:
+                task = OpenTask(provider, id, effect, call.timeline)
+                self.open.append(task)
+                if effect.kind is TaskKind.CALLBACK:
+                    self.callbacks[client or ""] = task.name
 
     def _records(self, calls: Iterable[_Call]) -> Iterator[Record]:
         for call in calls:
@@ -94,6 +181,7 @@ class _Rehearsal:
     settings: Settings
     roster: Roster | None
     callers: Callers
+    callback: str | None = None
     routed: Routed | None = None
     looked: bool = False
     calls: dict[str, _Call] = field(default_factory=dict)
@@ -119,10 +207,12 @@ class _Rehearsal:
             self.expected.append(expected)
             return
         event = event_of(delivery, self.settings)
+        if event is not None and delivery.door == "list":
+            event = replace(event, ripe_at=None)  # it is long over: nothing follows
         self.expected.append(ACKNOWLEDGED if event is None else self._came_of(event, delivery.at))
 
     def _came_of(self, event: Event, at: datetime) -> Expected:
-        call = self.calls.setdefault(event.call, _Call(self.settings, self.roster, self.callers.records))
+        call = self.calls.setdefault(event.call, _Call(self.settings, self.roster, self.callers.records, self.callback))
         expected = call.delivered(event, at)
         if expected.http == HELD.http:
             self.open.append((len(self.expected), at, call))
@@ -144,11 +234,13 @@ class _Call:
     settings: Settings
     roster: Roster | None
     records: tuple[Record, ...]
+    callback: str | None = None
     events: dict[str, Event] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
     effects: dict[str, Effect] = field(default_factory=dict)
     owners: dict[str, str | None] = field(default_factory=dict)
     talk: Talk | None = None
+    timeline: Timeline | None = None
 
     def delivered(self, event: Event, now: datetime) -> Expected:
         """What comes of an event at once."""
@@ -178,10 +270,11 @@ class _Call:
             return HELD
         self.settled.update(event.key for event in due)
         timeline = self._told_apart(fold(due))
-        decision = decide(timeline, Client(timeline.client, self.records), self.settings)
+        client = Client(timeline.client, self.records, self.callback is not None, self.callback)
+        decision = decide(timeline, client, self.settings)
         if decision.situation == "ignored":
             return replace(ignored(decision.reason), http=http)
-        self.talk = talk_of(timeline, self.settings)
+        self.talk, self.timeline = talk_of(timeline, self.settings), timeline
         decision = with_right_owners(decision, timeline, self.owners)
         new = {effect.key: effect for effect in decision.effects if effect.key not in self.effects}
         self.effects |= new

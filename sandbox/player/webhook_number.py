@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sandbox.player.delivery import JSON, Delivery
+from sandbox.player.delivery import JSON, Delivery, Door
 
 Asking = Literal["json", "get", "json_rpc"]
 """How it is asked. `get` has its parameters in the address, and wants the bare direction as a text."""
@@ -24,6 +24,7 @@ class Question(Delivery):
 
     call: str
     asking: Asking
+    door: Door = "routing"
 
     @property
     def provider(self) -> str:

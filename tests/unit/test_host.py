@@ -19,11 +19,24 @@ import boto3
 import pytest
 from moto import mock_aws
 from werkzeug.test import Client, EnvironBuilder
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request, Response
 
 from sandbox import aws
 from sandbox.host import Context, Host, Logs, Poller, PortTaken, collected, payload, records, response_of, served, succeeded
-from sandbox.template import REGION, Function, Queue, Route, Source, Stack, UnreadableTemplate, load, parse, stack_of
+from sandbox.template import (
+    REGION,
+    Function,
+    Queue,
+    Route,
+    Schedule,
+    Source,
+    Stack,
+    UnreadableTemplate,
+    arn,
+    load,
+    parse,
+    stack_of,
+)
 
 ROOT = Path(__file__).parents[2]
 HOOK = Route("POST", "/v1/hooks/{project}/{secret}/in/{moment}")
@@ -71,6 +84,30 @@ def test_queues_and_tables(stack: Stack) -> None:
     journal = next(table for table in stack.tables if table.name == "patchcord-test-journal")
     assert journal.expires == "expires"
     assert journal.request["GlobalSecondaryIndexes"][0]["IndexName"] == "by_day"
+
+
+def test_state_machines_have_their_definition_and_who_may_start_them(stack: Stack) -> None:
+    (machine,) = stack.machines
+    assert stack.environment["PATCHCORD_DEADLINES_ARN"] == arn("states", f"stateMachine:{machine.name}")
+    states = json.loads(machine.definition(ROOT))["States"]
+    function = next(function for function in stack.functions if function.id == "TaskDeadline")
+    assert {state["Resource"] for state in states.values() if state["Type"] == "Task"} == {
+        arn("lambda", f"function:{function.name}")
+    }
+    assert machine.role == "arn:aws:iam::123456789012:role/TaskDeadlineMachineRole"
+
+
+def test_schedules_name_their_function(stack: Stack) -> None:
+    function = next(function for function in stack.functions if function.id == "Reconcile")
+    expected = Schedule("patchcord-test-reconcile", "rate(15 minutes)", arn("lambda", f"function:{function.name}"))
+    assert stack.schedules == (expected,)
+
+
+def test_a_rule_that_is_switched_off_calls_nobody() -> None:
+    rule = {"ScheduleExpression": "rate(1 day)", "State": "DISABLED", "Targets": [{"Arn": "a"}]}
+    assert stack_of({"Resources": {"R": {"Type": "AWS::Events::Rule", "Properties": rule}}}, {}).schedules == ()
+    with pytest.raises(UnreadableTemplate, match="no schedule"):
+        stack_of({"Resources": {"R": {"Type": "AWS::Events::Rule", "Properties": {"Targets": []}}}}, {})
 
 
 def test_the_templates_own_functions() -> None:
@@ -183,6 +220,8 @@ def test_answers() -> None:
 
 HANDLERS = """
     def handler(event, context):
+        if "detail-type" in event:
+            return {"event": event}
         if "Records" in event:
             bad = [it["messageId"] for it in event["Records"] if it["body"] == "bad"]
             if any(it["body"] == "crash" for it in event["Records"]):
@@ -249,6 +288,67 @@ def test_the_context_tells_the_time_left() -> None:
     context = Context("f", 128, time.monotonic() - 1)
     assert context.get_remaining_time_in_millis() == 0
     assert context.invoked_function_arn == f"arn:aws:lambda:{REGION}:123456789012:function:f"
+
+
+# --- Invoke, and whoever asks for it ---
+
+
+def test_a_function_is_invoked_by_its_name(tmp_path: Path) -> None:
+    host = host_of(tmp_path, FUNCTION)
+    for name in ("stage-demo", arn("lambda", "function:stage-demo")):
+        answer, succeeded_ = host.invoked(name, batch("good"))
+        assert (answer, succeeded_) == ({"batchItemFailures": []}, True)
+    with pytest.raises(KeyError):
+        host.invoked("nobody", {})
+    assert host.failures == []
+
+
+def test_an_invocation_that_fails_tells_the_class_of_the_error(tmp_path: Path) -> None:
+    host = host_of(tmp_path, FUNCTION)
+    answer, succeeded_ = host.invoked("stage-demo", {"Records": [{"messageId": "a", "body": "crash"}]})
+    assert not succeeded_
+    assert answer["errorType"] == "ValueError"
+    assert host.failures == ["Demo"]
+
+
+def test_a_schedule_calls_its_function(tmp_path: Path) -> None:
+    host = host_of(tmp_path, FUNCTION)
+    host.stack = Stack((FUNCTION,), (), (), (), (Schedule("daily", "rate(1 day)", arn("lambda", "function:stage-demo")),))
+    (told,) = host.tick()
+    assert told["event"]["detail-type"] == "Scheduled Event"
+    assert told["event"]["resources"] == [arn("events", "rule/daily")]
+
+
+def behind(environ: Any, start_response: Any) -> Any:
+    return Response("moto")(environ, start_response)
+
+
+def test_invoke_is_answered_in_front_of_moto() -> None:
+    front = aws.Lambda(behind)
+    client, path = Client(front), f"/2015-03-31/functions/{arn('lambda', 'function:f')}/invocations"
+    assert client.post(path, data="{}").text == "moto"  # nobody is there yet
+    front.invoked = lambda name, event: ({"name": name, **event}, True)
+    answer = client.post(path.replace(":", "%3A"), data='{"a": 1}')
+    assert (answer.status_code, answer.get_json()) == (200, {"name": arn("lambda", "function:f"), "a": 1})
+    assert "x-amz-function-error" not in answer.headers
+    assert client.post("/", data="{}").text == "moto"
+
+
+def test_invoke_says_that_a_function_failed_and_that_there_is_none() -> None:
+    front = aws.Lambda(behind)
+
+    def invoked(name: str, event: dict[str, Any]) -> tuple[Any, bool]:
+        if name != "f":
+            raise KeyError(name)
+        return {"errorType": "CrmNotNow", "errorMessage": "rate_limit"}, False
+
+    front.invoked = invoked
+    client = Client(front)
+    failed = client.post("/2015-03-31/functions/f/invocations", data="{}")
+    assert (failed.status_code, failed.headers["x-amz-function-error"]) == (200, "Unhandled")
+    assert failed.get_json()["errorType"] == "CrmNotNow"
+    unknown = client.post("/2015-03-31/functions/g/invocations", data="{}")
+    assert (unknown.status_code, unknown.headers["x-amzn-errortype"]) == (404, "ResourceNotFoundException")
 
 
 # --- queues ---

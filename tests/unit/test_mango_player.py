@@ -16,10 +16,11 @@ from urllib.parse import parse_qs
 import pytest
 
 from sandbox.player import delivery, mango, mango_call, mango_legs
+from sandbox.player.beside import Click
 from sandbox.player.delivery import Delivery, Person
 from sandbox.player.mango import Account, MangoCall, Ping, Recording
-from sandbox.player.mango_day import DAY, scenes
-from sandbox.player.scene import NOMINAL, TOGETHER
+from sandbox.player.mango_day import DAY, LOST, scenes
+from sandbox.player.scene import NOMINAL, TOGETHER, Scene
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "specs" / "telephony" / "mango"
 BEGUN = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -158,7 +159,7 @@ def test_the_samples_of_the_reference_are_composed_to_the_byte(name: str) -> Non
 
 
 def test_every_delivery_of_the_day_is_signed_and_goes_to_its_path() -> None:
-    for scene in scenes(date(2026, 3, 2), ACCOUNT):
+    for scene in calls(date(2026, 3, 2)):
         for sent in scene.deliveries:
             assert (sent.method, sent.provider) == ("POST", "mango")
             assert sent.headers == {"content-type": "application/x-www-form-urlencoded"}
@@ -357,9 +358,19 @@ def test_a_call_that_is_sent_for_leaves_the_greeting_at_once() -> None:
 # --- the day ---
 
 
+def calls(day: date) -> list[Scene[MangoCall | Ping]]:
+    """What MANGO tells of a day; a click in the CRM is none of its deliveries."""
+    return [cast(Scene[MangoCall | Ping], scene) for scene in scenes(day, ACCOUNT) if not isinstance(scene.call, Click)]
+
+
+def test_of_a_lost_call_nothing_comes_but_what_the_statistics_tell() -> None:
+    (lost,) = (scene for scene in calls(NOMINAL) if scene.lost)
+    assert [(sent.door, sent.hint) for sent in lost.deliveries] == [("list", "events/summary")]
+
+
 def test_the_day_moves_and_is_signed_by_whose_it_is() -> None:
-    moved = scenes(NOMINAL + timedelta(days=3), ACCOUNT)
-    for scene, before in zip(moved, DAY, strict=True):
+    moved = calls(NOMINAL + timedelta(days=3))
+    for scene, before in zip(moved, (*DAY, *LOST), strict=True):
         assert scene.call.start - before.call.start == timedelta(days=3)
         assert scene.call.account == ACCOUNT
     assert len({scene.call.id for scene in moved}) == len(moved)

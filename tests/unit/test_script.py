@@ -15,7 +15,7 @@ from sandbox.player import mango_day
 from sandbox.player.day import NEW, scenes
 from sandbox.player.mango import Account, MangoCall
 from sandbox.player.routed import Routed
-from sandbox.player.scene import FORGED, NOBODY, TOGETHER, UNREADABLE, Expected, Scene
+from sandbox.player.scene import FORGED, NOBODY, REACHED, TOGETHER, UNREADABLE, Expected, Scene
 from sandbox.player.script import Script
 from sandbox.twins.pipedrive import PipedriveTwin
 
@@ -24,13 +24,34 @@ ACCOUNT = Account("key-of-the-account", "salt-of-the-account")
 ROSTER = Roster({demo.SALES: "Sales"}, {person.extension: RosterUser(person.staff_id) for person in demo.COLLEAGUES})
 
 
-def computed(day: Sequence[Scene[Any]], roster: Roster | None = None, **changes: object) -> list[Scene[Any]]:
+def script(roster: Roster | None = None, **changes: object) -> Script:
     twin = PipedriveTwin()
-    made = demo.Demo("pipedrive", twin, "http://localhost", "s" * 24, "k" * 24, {})
+    made = demo.Demo("pipedrive", twin, "http://localhost", "s" * 24, "k" * 24, {}, "c" * 24)
     users = {person.login: twin.seed_user(name=person.name) for person in (demo.ANNA, demo.BORIS, demo.OLENA)}
     known = demo._seed_clients(made, users)
     settings = effective(demo.settings(made, {"base_url": "http://localhost"}, users) | changes)
-    return list(Script(settings, known, roster).of(day))
+    return Script(settings, known, roster, demo.ONLINE if roster is None else None)
+
+
+def computed(day: Sequence[Scene[Any]], roster: Roster | None = None, **changes: object) -> list[Scene[Any]]:
+    return list(script(roster, **changes).of(day))
+
+
+Due = tuple[str, str, str, str]
+
+
+def evening(day: Sequence[Scene[Any]], roster: Roster | None = None, **changes: object) -> list[Due]:
+    """The deadlines of a day: when, whose, of which task, and whether it is done or what is written."""
+    told = script(roster, **changes)
+    list(told.of(day))
+    return [
+        (f"{scene.call.start:%H:%M}", scene.call.client or "", scene.call.effect, _of(scene.expects)) for scene in told.evening()
+    ]
+
+
+def _of(expects: tuple[Expected, ...]) -> str:
+    (only,) = expects
+    return ", ".join(only.writes) or only.situation
 
 
 def _sorted(expects: tuple[Expected, ...]) -> tuple[Expected, ...]:
@@ -66,6 +87,53 @@ def test_only_where_routing_has_asked_the_crm_it_need_not_be_asked_again() -> No
     assert not any(expected.unasked for scene in without for expected in scene.expects)
 
 
+# --- the evening ---
+
+DONE, CALL, LOOK, CHECK = "completed_or_gone", "task:callback", "task:review_call", "task:check_settings"
+BORIS, MISSED = demo.BORIS_CLIENT, "+380661112202"
+
+EVENING: tuple[Due, ...] = (
+    ("11:32", BORIS, LOOK, f"overdue:{LOOK}:1"),
+    ("11:48", MISSED, CALL, DONE),
+    ("12:11", demo.ANNAS_CLIENT, CALL, DONE),
+    ("13:46", "+380731112206", CHECK, f"overdue:{CHECK}:1"),
+    ("14:04", demo.CONTACT_ONLY, CHECK, f"overdue:{CHECK}:1"),
+    ("15:15", demo.DEAL_CLIENT, CALL, DONE),
+    ("15:41", "+380681112208", CALL, f"overdue:{CALL}:1"),
+    ("16:21", "+380991112209", CALL, f"overdue:{CALL}:1"),
+    ("18:10", "+380981112211", CALL, f"overdue:{CALL}:1"),
+    ("18:22", MISSED, LOOK, f"overdue:{LOOK}:1"),
+    ("18:28", BORIS, CALL, f"overdue:{CALL}:1"),
+)
+"""Two hours after each call of Ringostat's day that has left a task: those whom somebody has reached are done (design 10)."""
+
+MANGOS_EVENING: tuple[Due, ...] = (
+    ("11:32", BORIS, LOOK, f"overdue:{LOOK}:1"),
+    ("11:48", MISSED, CALL, DONE),
+    ("12:11", demo.ANNAS_CLIENT, CALL, DONE),
+    ("12:22", "+380661112203", CALL, f"overdue:{CALL}:1"),
+    ("12:40", "+380991112204", CALL, f"overdue:{CALL}:1"),
+    ("15:20", "+380681112210", CALL, f"overdue:{CALL}:1"),
+    ("16:50", "+380731112211", CHECK, f"overdue:{CHECK}:1"),
+    ("17:04", demo.CONTACT_ONLY, CHECK, f"overdue:{CHECK}:1"),
+    ("17:40", "+380981112212", CALL, f"overdue:{CALL}:1"),
+    ("17:50", demo.CONTACT_ONLY, CALL, f"overdue:{CALL}:1"),
+)
+
+
+def test_the_evening_was_written_by_hand_too() -> None:
+    assert tuple(evening(scenes(DAY))) == EVENING
+    assert tuple(evening(of_mango(), ROSTER)) == MANGOS_EVENING
+
+
+def test_the_evening_follows_the_settings() -> None:
+    tasks = {"deadline": "PT1H", "on_overdue": "reassign"}
+    changed = evening(scenes(DAY), tasks=tasks)
+    assert [at for at, *_ in changed] == [f"{int(at[:2]) - 1}{at[2:]}" for at, *_ in EVENING]
+    assert DONE not in {came for *_, came in changed}  # nobody's task is completed for him
+    assert evening(scenes(DAY), tasks={"on_overdue": "none"}) == []
+
+
 # --- MANGO's day ---
 
 BY_HAND: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -73,11 +141,11 @@ BY_HAND: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Anna answers her own client", "in_answered_existing_by_responsible", ("log",)),
     ("Boris does not pick up", "in_answered_existing_by_other", ("log", "task:review_call")),
     ("Anna misses a new client", "in_missed_new", (*NEW, "task:callback")),
-    ("Boris calls the missed client back", "out_answered_existing_by_other", ("task:acquaint",)),
+    ("Boris calls the missed client back", "out_answered_existing_by_other", ("task:acquaint", REACHED)),
     ("A client of Anna is missed in a group", "in_missed_existing", ("task:callback",)),
     ("A new client is missed in a group", "in_missed_group_new", (*NEW, "task:callback")),
     ("A new client gets lost in the voice menu", "in_missed_ivr_new", (*NEW, "task:callback")),
-    ("Anna calls her client", "out_answered_existing_by_responsible", ("log",)),
+    ("Anna calls her client", "out_answered_existing_by_responsible", ("log", REACHED)),
     ("Each event of a new client's call comes twice", "in_answered_new", (*NEW, "log")),
     ("The summary of a new client's call comes before", "in_answered_new", (*NEW, "log")),
     ("Anna hands a new client over to Boris", "in_answered_new", (*NEW, "log")),
@@ -96,10 +164,12 @@ BY_HAND: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("Nora, who has no user", "in_answered_unknown_employee", ("lead", "task:check_settings")),
     ("The CRM answers 429", "in_answered_existing_by_responsible", ("log",)),
     ("The CRM writes a record", "in_missed_new", (*NEW, "task:callback")),
+    ("A contact of Boris is missed", "in_missed_existing", ("task:callback",)),
     ("The first client of the day calls again", "in_answered_existing_by_responsible", ("log",)),
     ("Just now: Anna is sent for", "in_answered_existing_by_responsible", ("lead", "log")),
     ("Just now: Boris, who has called", "in_answered_existing_by_responsible", ("log",)),
     ("Just now: a new client", "in_answered_new", (*NEW, "log")),
+    ("Boris has answered a new client, but no event came", "in_answered_new", (*NEW, "log")),
 )
 """What Pipedrive's default scenario (rules.md 1.0) makes of a whole call, by the beginning of what its scene shows."""
 
