@@ -195,6 +195,17 @@ def test_a_task_that_was_done_in_time_ends_it() -> None:
         assert overdue_writes(twin) == []
 
 
+def test_a_task_that_cannot_be_seen_yet_is_looked_at_again() -> None:
+    """A deadline of seconds, and a CRM that shows new tasks a little later: it is not taken for deleted."""
+    with stage(tasks={"deadline": "PT5S"}) as (product, twin):
+        product.post("missed", missed())
+        twin.misbehave(Fault("status", method="GET", path="activities", status=404))
+        wait_until(product, the_watch(product).due_at.isoformat())
+        with pytest.raises(CrmNotNow, match="not_visible_yet"):
+            look(product, the_watch(product).tree())
+        assert overdue_writes(twin) == []
+
+
 def test_a_task_that_was_deleted_ends_it() -> None:
     with stage() as (product, twin):
         product.post("missed", missed())

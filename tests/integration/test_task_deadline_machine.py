@@ -123,6 +123,7 @@ def test_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     with product() as (place, twin, watch), machine(lambda state: look(place, state), monkeypatch) as (client, deadlines, _):
         twin.remove("task", watch.task)
+        place.clock.skip(600)  # whoever is not found sooner than this may only be invisible yet
         deadlines.start(watch)
         assert ended(client, watch)["status"] == "SUCCEEDED"
         assert notes(twin) == 0

@@ -140,12 +140,12 @@ class Overdue:
     def _looked(self, look: _Look) -> Next:
         watch, settings = look.watch, look.project.settings
         self._in_time(look, watch.round)
-        assignee = self._open(look, watch.task)
+        assignee = self._open(look, watch.task, look.states[watch.effect])
         earlier = [key_of(watch.effect, number) for number in range(1, watch.round)]
         written = [state for key in earlier if (state := look.states.get(key)) and "task" in state.what and state.id]
         if assignee is None:
             return done(watch, "completed_or_gone")
-        if any(self._open(look, state.id or "") is None for state in written):
+        if any(self._open(look, state.id or "", state) is None for state in written):
             return done(watch, "escalation_completed")
         timeline = self._told_apart(look.project, fold(events_of(look.entry)))
         client = Client(timeline.client)
@@ -164,12 +164,17 @@ class Overdue:
         self._carry_out(look, timeline, effects)
         return self._after(look, settings.tasks.on_overdue)
 
-    def _open(self, look: _Look, task: str) -> str | None:
-        """Whose an open task is, empty if nobody's; None for one that is done, or deleted by somebody."""
+    def _open(self, look: _Look, task: str, written: EffectState) -> str | None:
+        """Whose an open task is, empty if nobody's; None for one that is done, or deleted by somebody.
+
+        One that was written a moment ago may only be invisible yet (crm_megaplan.md: for seconds).
+        """
         look.gate.spend(1)
         try:
             state = look.crm.task(task)
         except Gone:
+            if self._clock.now() - written.since < look.crm.declaration.search_lag:
+                raise CrmNotNow("not_visible_yet") from None
             return None
         return None if state.completed else state.assignee or ""
 
