@@ -99,7 +99,7 @@ def fold(events: Iterable[Event]) -> Timeline:
         offered_to=_in_order(parts.get(Part.OFFERED, ())),
         caller=_latest(parts.get(Part.CALLER, ())),
         dispatching=_latest(parts.get(Part.DISPATCHING, ())),
-        started_at=min((event.started_at for event in ordered if event.started_at), default=min(event.at for event in ordered)),
+        started_at=_started_at(ordered),
         ended_at=_ended_at(outcome_event) if outcome_event else last.at,
         wait_seconds=told.get("wait_seconds"),
         talk_seconds=outcome_event.talk_seconds if outcome_event else None,
@@ -167,6 +167,12 @@ def _in_order(taken: Sequence[Taken]) -> tuple[Agent, ...]:
 
 def _latest(taken: Sequence[Taken]) -> Agent | None:
     return taken[-1][3] if taken else None
+
+
+def _started_at(ordered: list[Event]) -> datetime:
+    """When the call began, as told, else when it was first heard of."""
+    told = [event.started_at for event in ordered if event.started_at is not None]
+    return min(told) if told else min(event.at for event in ordered)
 
 
 def _ended_at(event: Event) -> datetime:
