@@ -10,7 +10,7 @@ import re
 import statistics
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,9 +127,10 @@ def _numbered(number: int) -> str:
 
 
 def secret_of_payloads() -> str:
-    """The secret that stands in the addresses of the payloads."""
+    """The secret that stands in the addresses of the payloads, all but that of click-to-call, which has its own."""
     paths = (payload.get("pathParameters") or {} for name in functions() if (payload := payload_of(name)))
-    return next((str(path["secret"]) for path in paths if "secret" in path), "no-secret")
+    found = Counter(str(path["secret"]) for path in paths if "secret" in path)
+    return found.most_common(1)[0][0] if found else "no-secret"
 
 
 # --- the runs
@@ -176,7 +177,7 @@ def _started(name: str, seconds: float, floor: float) -> Figure:
 
 def _first(name: str, taken: Sequence[Taken], floor: float) -> Figure | None:
     """The first invocation beyond the second; None for a function that did not take its payload."""
-    invoked = [one for one in taken if one.invocations and set(one.statuses) == {200}]
+    invoked = [one for one in taken if one.invocations and set(one.statuses) <= {200, 202}]
     if not invoked:
         return None
     extra = statistics.median(one.invocations[0] - one.invocations[1] for one in invoked)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from patchcord.crm.errors import Misconfigured
-from patchcord.crm.grants import Leases, Secrets
 from patchcord.crm.port import Crm
 from patchcord.model.vendors import VENDORS
+
+if TYPE_CHECKING:
+    from patchcord.crm.grants import Leases, Secrets
 
 
 class Vendor(Protocol):

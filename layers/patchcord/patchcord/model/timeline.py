@@ -109,7 +109,7 @@ def fold(events: Iterable[Event]) -> Timeline:
         department=told.get("department"),
         person_name=told.get("person_name"),
         person_email=told.get("person_email"),
-        form=_merged(ordered, "form"),
+        form={} if last.kind is EventKind.CALL else _merged(ordered, "form"),
     )
 
 
