@@ -182,7 +182,7 @@ def _heading(told: Mapping[str, Any]) -> RenderableType:
 
 
 def _done(event: Mapping[str, Any]) -> str:
-    return "" if event["carried_out"] else "still to be carried out"
+    return "" if event["carried_out"] else "open until its promise, or the end of the call"
 
 
 def _today(told: Mapping[str, Any]) -> list[RenderableType]:

@@ -30,7 +30,7 @@ def _call(entry: Entry) -> dict[str, Any]:
         "situation": decision.get("situation", ""),
         "reason": decision.get("reason", ""),
         "rules": decision.get("rules", []),
-        "events": {key: "carried out" if key in entry.settled else "promised" for key in sorted(entry.events)},
+        "events": {key: "carried out" if key in entry.settled else "open" for key in sorted(entry.events)},
         "routing": [_answer(event) for event in events if "route" in event.extra],
         "effects": [_effect(key, effect_state(text)) for key, text in entry.effects.items()],
     }

@@ -10,9 +10,9 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -26,8 +26,9 @@ from patchcord.service import bootstrap
 from patchcord.service.accept import Service
 from patchcord.service.call_lists import CallList, MangoList, RingostatList
 from patchcord.service.click_to_call import Dialler
+from patchcord.service.clock import Clock
 from patchcord.service.deadlines import Deadlines, MemoryDeadlines
-from patchcord.service.forms import with_forms
+from patchcord.service.forms import Forms, with_forms
 from patchcord.service.observe import Observer
 from patchcord.service.overdue import Overdue
 from patchcord.service.perform import Performer
@@ -284,6 +285,68 @@ class PromiseQueue(MemoryQueue):
                 self._due.pop(record["messageId"], None)
 
 
+@dataclass(frozen=True)
+class Container:
+    """What one Lambda container keeps between its invocations; the names are bootstrap's."""
+
+    service: Service
+    pbx_service: Service
+    retrier: Retrier
+    forms: Forms
+    overdue: Overdue
+    dialler: Dialler
+    reconciler: Reconciler
+    recordings: Recordings
+    desk: Desk
+    deadlines: Deadlines
+
+
+def container(
+    store: Store,
+    queue: Queue,
+    secrets: MemorySecrets,
+    clock: Clock,
+    observer: Observer,
+    deadlines: Deadlines,
+    connect: Connect = open_crm,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Container:
+    """A container over a store and a queue. `monotonic` is the clock of routing's budgets."""
+    projects = Projects(store, secrets, clock, connect)
+    providers = Providers(store, secrets, clock)
+    performer = Performer(
+        store, projects, clock, lambda project, crm: observer.alarm(project.name, crm), providers.roster, deadlines
+    )
+    recordings = Recordings(projects, RecordingSources(secrets, providers.mango, clock), clock, observer)
+    apis = RingostatApis(secrets)
+    service = Service(projects, performer, queue, clock, observer, after=Softphone(projects, store, clock, observer, apis))
+    lists: dict[str, CallList] = {
+        "ringostat": RingostatList(apis, clock),
+        "mango": MangoList(providers.mango, providers.roster, store, clock),
+    }
+    return Container(
+        service=service,
+        pbx_service=replace(service, before=bootstrap.before),
+        retrier=Retrier(service, store, queue),
+        forms=with_forms(service, store),
+        overdue=Overdue(store, projects, clock, observer, performer.told_apart),
+        dialler=Dialler(projects, store, clock, observer, apis, providers.mango, choose=lambda accounts: sorted(accounts)[0]),
+        reconciler=Reconciler(service, store, lambda project: lists[project.settings.telephony.provider], API_URL),
+        recordings=recordings,
+        desk=Desk(projects, Router(store, projects, clock, observer, monotonic), store, clock, observer, providers.mango),
+        deadlines=deadlines,
+    )
+
+
+@contextmanager
+def wired(current: Callable[[], Container]) -> Iterator[None]:
+    """The functions' handlers find the current container where bootstrap would make one."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (item.name for item in fields(Container)):
+            patch.setattr(bootstrap, name, lambda name=name: getattr(current(), name))
+        yield
+
+
 @contextmanager
 def world(
     document: Mapping[str, Any],
@@ -312,34 +375,6 @@ def world(
     with redirect_stdout(log):
         # powertools' loggers live as long as the process, each bound to the stream it was made with
         observer = Observer(service=f"test-{uuid.uuid4().hex}")
-    projects = Projects(store, kept, clock, connect)
-    providers = Providers(store, kept, clock)
-    deadlines = deadlines or MemoryDeadlines()
-    performer = Performer(
-        store, projects, clock, lambda project, crm: observer.alarm(project.name, crm), providers.roster, deadlines
-    )
-    overdue = Overdue(store, projects, clock, observer, performer.told_apart)
-    recordings = Recordings(projects, RecordingSources(kept, providers.mango, clock), clock, observer)
-    apis = RingostatApis(kept)
-    softphone = Softphone(projects, store, clock, observer, apis)
-    service = Service(projects, performer, queue, clock, observer, after=softphone)
-    retrier = Retrier(service, store, queue)
-    dialler = Dialler(projects, store, clock, observer, apis, providers.mango, choose=lambda accounts: sorted(accounts)[0])
-    lists: dict[str, CallList] = {
-        "ringostat": RingostatList(apis, clock),
-        "mango": MangoList(providers.mango, providers.roster, store, clock),
-    }
-    reconciler = Reconciler(service, store, lambda project: lists[project.settings.telephony.provider], API_URL)
-    desk = Desk(projects, Router(store, projects, clock, observer), store, clock, observer, providers.mango)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bootstrap, "service", lambda: service)
-        patch.setattr(bootstrap, "retrier", lambda: retrier)
-        patch.setattr(bootstrap, "forms", lambda: with_forms(service, store))
-        patch.setattr(bootstrap, "overdue", lambda: overdue)
-        patch.setattr(bootstrap, "dialler", lambda: dialler)
-        patch.setattr(bootstrap, "reconciler", lambda: reconciler)
-        patch.setattr(bootstrap, "recordings", lambda: recordings)
-        patch.setattr(bootstrap, "desk", lambda: desk)
-        patch.setattr(bootstrap, "pbx_service", lambda: replace(service, before=bootstrap.before))
-        with redirect_stdout(log):
-            yield World(clock, store, queue, kept, service, retrier, log, deadlines)
+    made = container(store, queue, kept, clock, observer, deadlines or MemoryDeadlines(), connect)
+    with wired(lambda: made), redirect_stdout(log):
+        yield World(clock, store, queue, kept, made.service, made.retrier, log, deadlines or made.deadlines)

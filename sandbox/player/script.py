@@ -246,6 +246,7 @@ class _Call:
         """What comes of an event at once."""
         if event.key in self.settled:
             return AGAIN
+        repeated = event.key in self.events
         self.events[event.key] = event
         alone = fold([event])
         screened = screen(alone, self.settings)
@@ -254,9 +255,12 @@ class _Call:
             return ignored(screened[0])
         nothing = nothing_due(alone, self.settings)
         if nothing is not None and talk_of(alone, self.settings) is None:
-            self.settled.add(event.key)
-            if event.moment is not Moment.END and self._has_ended(now):
+            if event.moment is Moment.END:
+                self.settled.add(event.key)
+            elif self._has_ended(now):
                 return self.carried_out(now)
+            elif repeated:
+                return AGAIN
             return replace(done(nothing.situation), reason=nothing.reason)
         if event.follows is None and not is_ripe(event, now):
             return HELD
@@ -295,4 +299,5 @@ class _Call:
             self.owners[effect.target.key] = effect.owner
 
     def _has_ended(self, now: datetime) -> bool:
-        return any(event.moment is Moment.END and is_ripe(event, now) for event in self.events.values())
+        ends = (event for event in self.events.values() if event.moment is Moment.END)
+        return any(event.key in self.settled or is_ripe(event, now) for event in ends)

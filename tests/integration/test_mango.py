@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,11 +17,12 @@ import pytest
 
 from patchcord.model.vendors import VENDORS
 from patchcord.scenarios.profiles import merge
+from patchcord.service.perform import Performer
 from patchcord.store.port import CallKey
 from sandbox.telephony.mango_twin import MangoTwin
 from sandbox.telephony.mango_twin import serve as serve_mango
 from sandbox.twins import twin_class
-from sandbox.twins.base import ManualClock, Twin, Write, serve
+from sandbox.twins.base import Fault, ManualClock, Twin, Write, serve
 from tests.harness import MANGO_KEY, MANGO_SALT, NOBODY, Context, World, function, http_event, world
 from tests.integration.demo import document
 from tests.mango_scenarios import (
@@ -189,6 +190,46 @@ def test_a_late_recording_is_added_once_and_its_link_leads_to_the_file() -> None
         found = opened(here, links[0])
         assert found["statusCode"] == 302
         assert found["headers"]["location"].startswith("https://files.mango-office.ru/")
+
+
+@pytest.mark.parametrize("trouble", ["429", "503", "the worker dies", "the worker dies, and MANGO sends it again"])
+def test_a_recording_told_after_the_end_is_not_lost_to_a_bad_moment(trouble: str) -> None:
+    """D-28: it is stored and promised like any event that asks for work."""
+    with office() as here:
+        events = as_another_call([*RECORDED.events[:2], *RECORDED.events[4:]], 1)
+        here.hear(events[:3])
+        here.twin.misbehave(Fault("status", status=int(trouble) if trouble.isdigit() else 503, times=1))
+        if trouble.isdigit():
+            assert here.hear([events[3]])[0]["status_code"] == 202
+        else:
+            dies_once = DiesOnce(after_storing="again" in trouble)
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+                patch.setattr(here.product.queue, "promise", dies_once.before(here.product.queue.promise))
+                patch.setattr(Performer, "_proceed", dies_once.before(Performer._proceed))
+                here.product.mango(*events[3])
+            here.hear([events[3]] if "again" in trouble else [])
+        here.product.keep_promises()
+        assert len([write for write in here.twin.ledger if write.fields.get("recording")]) == 1
+        assert here.hear([events[3]])[0]["status"] == "duplicate"
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class DiesOnce:
+    """A worker that dies when the event is stored, or when it is promised as well."""
+
+    after_storing: bool
+
+    def before(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            if self.after_storing or step.__name__ != "promise":
+                raise Killed
+            return step(*args)
+
+        return run
 
 
 def opened(here: Office, link: str) -> dict[str, Any]:

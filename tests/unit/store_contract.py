@@ -169,6 +169,11 @@ class StoreContract:
         store.accept(CALL, "route", "{}", NOON, settled=True, client="seen")
         assert store.accept(CALL, "ring", "{}", NOON, settled=True).client == "seen"
 
+    def test_the_client_as_first_seen_stays(self, store: Store) -> None:
+        store.note(CALL, Changes(client="before"))
+        assert store.accept(CALL, "route", "{}", NOON, settled=True, client="after").client == "before"
+        assert store.accept(CALL, "again", "{}", NOON, settled=True).client == "before"
+
     def test_accepting_answers_with_the_whole_journal(self, store: Store) -> None:
         accepted(store, event="ring", settled=True)
         store.note(CALL, Changes(effects={"lead": "{}"}, client="anna", decision="d"))

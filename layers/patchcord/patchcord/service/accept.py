@@ -151,7 +151,10 @@ def linked(event: Event, project: Project, base: str) -> Event:
         return event
     what = Recording(event.provider, event.call, "" if is_address else told, f"{event.at:%Y-%m-%d}")
     until = datetime.combine(event.at.date() + timedelta(days=rules.link_days + 1), time(), UTC)
-    token = recording_token(project.client_secret, what, until)
+    try:
+        token = recording_token(project.client_secret, what, until)
+    except ValueError:  # an id too long for a token: the provider's own link is better than none
+        return event if is_address else replace(event, recording=None)
     return replace(event, recording=recording_address(rules.base_url or base, project.name, token))
 
 

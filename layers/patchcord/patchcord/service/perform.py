@@ -23,6 +23,7 @@ from patchcord.model.effects import (
 )
 from patchcord.model.events import Event, Moment
 from patchcord.model.roster import Roster, needs_roster, with_roster
+from patchcord.model.settings import Settings
 from patchcord.model.talks import Talk
 from patchcord.model.timeline import Timeline, fold, is_ripe, ripe
 from patchcord.scenarios.decide import decide
@@ -76,13 +77,9 @@ class Performer:
         `promise` schedules the retry; it is called after the event is stored and before any work begins.
         """
         key = CallKey(project.name, event.provider, event.call)
-        timeline = fold([event])
-        screened = screen(timeline, project.settings)
-        if screened is not None:
-            return self._keep(key, event, body, Decision("ignored", reason=screened[0], rules=screened[1]))
-        nothing = nothing_due(timeline, project.settings)
-        if nothing is not None and talk_of(timeline, project.settings) is None:
-            return self._keep_or_mend(project, key, event, body, nothing, promise, bury, deadline)
+        kept = _kept_without_work(event, project.settings)
+        if kept is not None:
+            return self._keep(project, key, event, body, kept, promise, bury, deadline)
         if event.follows is None and not is_ripe(event, self._clock.now()):
             return self._hold(key, event, body, promise)
         # the claim comes before the journal is read: what it says is then up to date for as long as the claim holds
@@ -149,38 +146,36 @@ class Performer:
         promise(_until_ripe([event], self._clock.now()))
         return Report(Status.WAITING, reason="events_may_follow")
 
-    def _keep_or_mend(
+    def _keep(
         self,
         project: Project,
         key: CallKey,
         event: Event,
         body: str,
-        nothing: Decision,
+        decision: Decision,
         promise: Promise,
         bury: Bury,
         deadline: Deadline,
     ) -> Report:
-        """Store an event that asks for no work by itself. What comes after the end of its call may still change what
-        was made of it: whom it rang at, where it was missed."""
-        entry = self._store.accept(key, event.key, body, self._clock.now(), settled=True)
-        if not entry.fresh:
+        """Store an event that asks for no work by itself.
+
+        While its call goes on it is neither promised nor settled: the end of the call takes it into account. After the end
+        it may still change what was made of the call, whom it rang at, where it was missed; so it is an event like any other.
+        """
+        entry = self._store.accept(key, event.key, body, self._clock.now(), settled=False)
+        if event.key in entry.settled:
             return Report(Status.DUPLICATE, reason="repeated_delivery")
-        if event.moment is not Moment.END and _has_ended(entry, self._clock.now()):
+        none_of_ours, ends = decision.situation == "ignored", event.moment is Moment.END
+        if not none_of_ours and not ends and _has_ended(entry, self._clock.now()):
             promise(None)
             return self._proceed(project, entry, None, deadline, bury)
-        return self._kept(key, nothing)
-
-    def _keep(self, key: CallKey, event: Event, body: str, decision: Decision) -> Report:
-        """Store an event that asks for no work, with the reason if there is one to be told."""
-        entry = self._store.accept(key, event.key, body, self._clock.now(), settled=True)
-        if not entry.fresh:
+        if none_of_ours or ends:
+            kept = (known for known in events_of(entry) if ends and _kept_without_work(known, project.settings) is not None)
+            settled = frozenset({event.key, *(known.key for known in kept)})
+            self._store.note(key, Changes(settled=settled, decision=decision_text(decision)))
+        elif not entry.fresh:
             return Report(Status.DUPLICATE, reason="repeated_delivery")
-        return self._kept(key, decision)
-
-    def _kept(self, key: CallKey, decision: Decision) -> Report:
-        if decision.situation:
-            self._store.note(key, Changes(decision=decision_text(decision)))
-        status = Status.IGNORED if decision.situation == "ignored" else Status.DONE
+        status = Status.IGNORED if none_of_ours else Status.DONE
         return Report(status, decision.situation, decision.reason, decision.rules)
 
     # --- one run ---
@@ -459,6 +454,16 @@ def _responsible(work: Work, seen: Snapshot) -> str | None:
     return responsible_of(seen.client, work.settings) or next(made, None)
 
 
+def _kept_without_work(event: Event, settings: Settings) -> Decision | None:
+    """What is decided on an event that asks for no work by itself; None for one that does."""
+    timeline = fold([event])
+    screened = screen(timeline, settings)
+    if screened is not None:
+        return Decision("ignored", reason=screened[0], rules=screened[1])
+    nothing = nothing_due(timeline, settings)
+    return nothing if talk_of(timeline, settings) is None else None
+
+
 def _requests_of(effects: Sequence[Effect]) -> int:
     """How many requests these effects take: a recording that is written with its task takes none of its own."""
     keys = {effect.key for effect in effects}
@@ -472,7 +477,8 @@ def _identity(entry: Entry) -> str:
 
 def _has_ended(entry: Entry, now: datetime) -> bool:
     """Whether the end of the call is known and may have been acted upon."""
-    return any(event.moment is Moment.END and is_ripe(event, now) for event in events_of(entry))
+    ends = (event for event in events_of(entry) if event.moment is Moment.END)
+    return any(event.key in entry.settled or is_ripe(event, now) for event in ends)
 
 
 def _until_ripe(events: Sequence[Event], now: datetime) -> timedelta:

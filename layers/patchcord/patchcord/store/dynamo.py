@@ -226,7 +226,9 @@ class DynamoStore:
         Deliveries of one event may have equal bodies, so a random receipt beside it tells which of them was first.
         """
         receipt = token_hex(8)
-        write = self._journal(key, Changes(settled=frozenset({event} if settled else ()), client=client))
+        write = self._journal(key, Changes(settled=frozenset({event} if settled else ())))
+        if client is not None:
+            write.put_once("client", client)
         write.put_once(f"e:{event}", body)
         write.put_once(f"r:{event}", receipt)
         write.add("accepted", frozenset({event}))

@@ -144,7 +144,8 @@ class MemoryStore:
         """Store an event unless its key is there already."""
         at = datetime.fromisoformat(stamp(at))
         with self._world():
-            call = self._write(key, Changes(settled=frozenset({event} if settled else ()), client=client))
+            call = self._write(key, Changes(settled=frozenset({event} if settled else ())))
+            call.client = client if call.client is None else call.client
             fresh = event not in call.events
             call.events.setdefault(event, body)
             call.at = call.at or at

@@ -26,7 +26,8 @@ class Entry:
     """The journal of one call.
 
     `events` by event key and `effects` by effect key are JSON texts; `settled` holds the keys of the events that are
-    carried out; `client` is the client as seen when the call was first decided; `decision` the last decision.
+    carried out (one that asks for nothing by itself is so with the end of its call); `client` is the client as seen when
+    the call was first decided; `decision` the last decision.
     `fresh` says, in the answer to `accept`, that the event was not there before.
     """
 
@@ -154,7 +155,8 @@ class Store(Protocol):
     def accept(self, key: CallKey, event: str, body: str, at: datetime, settled: bool, client: str | None = None) -> Entry:
         """Store an event unless its key is there already; the whole journal of the call comes back.
 
-        `settled` marks an event for which nothing is to be done; `client` is the client as seen just now.
+        `settled` marks an event for which nothing is to be done. `client` is the client as seen just now; it is kept only if
+        the call has none yet: what was seen first may be what the call's records were made by.
         """
         ...
 
