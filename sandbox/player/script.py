@@ -255,7 +255,7 @@ class _Call:
             return ignored(screened[0])
         nothing = nothing_due(alone, self.settings)
         if nothing is not None and talk_of(alone, self.settings) is None:
-            if event.moment is Moment.END:
+            if event.moment is Moment.END or event.is_remark:
                 self.settled.add(event.key)
             elif self._has_ended(now):
                 return self.carried_out(now)

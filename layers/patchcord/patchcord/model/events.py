@@ -116,6 +116,12 @@ class Event:
     follows: tuple[str, ...] | None = None
     ripe_at: datetime | None = None
 
+    @property
+    def is_remark(self) -> bool:
+        """Whether it is only for whoever reads the journal: nothing of it is known of the call, or done for it."""
+        alone = Event(self.provider, self.call, self.key, Moment.RING, self.at, extra=self.extra)
+        return self == alone
+
 
 ATTRIBUTION = (
     "utm_source",

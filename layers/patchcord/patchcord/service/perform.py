@@ -165,17 +165,18 @@ class Performer:
         entry = self._store.accept(key, event.key, body, self._clock.now(), settled=False)
         if event.key in entry.settled:
             return Report(Status.DUPLICATE, reason="repeated_delivery")
-        none_of_ours, ends = decision.situation == "ignored", event.moment is Moment.END
-        if not none_of_ours and not ends and _has_ended(entry, self._clock.now()):
+        ends, finished = event.moment is Moment.END, decision.situation == "ignored" or event.is_remark
+        if not finished and not ends and _has_ended(entry, self._clock.now()):
             promise(None)
             return self._proceed(project, entry, None, deadline, bury)
-        if none_of_ours or ends:
+        if finished or ends:
             kept = (known for known in events_of(entry) if ends and _kept_without_work(known, project.settings) is not None)
             settled = frozenset({event.key, *(known.key for known in kept)})
-            self._store.note(key, Changes(settled=settled, decision=decision_text(decision)))
+            told = decision_text(decision) if decision.situation else None
+            self._store.note(key, Changes(settled=settled, decision=told))
         elif not entry.fresh:
             return Report(Status.DUPLICATE, reason="repeated_delivery")
-        status = Status.IGNORED if none_of_ours else Status.DONE
+        status = Status.IGNORED if decision.situation == "ignored" else Status.DONE
         return Report(status, decision.situation, decision.reason, decision.rules)
 
     # --- one run ---
