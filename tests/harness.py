@@ -146,6 +146,7 @@ class World:
     log: io.StringIO
     deadlines: Any = None
     project: str = "demo"
+    context: Callable[[float], Any] = Context
     answers: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
     def post(self, hint: str, payload: Mapping[str, Any], *, secret: str = SECRET, seconds: float = 30.0) -> dict[str, Any]:
@@ -159,7 +160,7 @@ class World:
         kinds = {"in": "incoming_call", "out": "outgoing_call", "form": "form_submission", "chat": "messenger_dispatch"}
         name = kinds.get(way, "missed_call")
         path = {"project": project or self.project, "secret": secret} | ({"moment": moment} if moment else {})
-        answer = function(name).handler(http_event(method, path, **request), Context(seconds))
+        answer = function(name).handler(http_event(method, path, **request), self.context(seconds))
         body = json.loads(answer["body"])
         self.answers.append((answer["statusCode"], body))
         return {"status_code": answer["statusCode"], **body}
@@ -175,7 +176,7 @@ class World:
         """Deliver a body to the address of MANGO's events as it is."""
         headers = {"content-type": "application/x-www-form-urlencoded"}
         parameters = {"project": self.project, "secret": secret, "path": path}
-        answer = function("pbx_events").handler(http_event("POST", parameters, body=body, headers=headers), Context())
+        answer = function("pbx_events").handler(http_event("POST", parameters, body=body, headers=headers), self.context(30.0))
         told = json.loads(answer["body"])
         self.answers.append((answer["statusCode"], told))
         return {"status_code": answer["statusCode"], **told}
@@ -186,7 +187,7 @@ class World:
         path = {"project": self.project, "secret": secret} | ({"block": block} if block else {})
         if payload is not None:
             request = {"body": json.dumps(payload).encode(), "headers": {"content-type": "application/json"}, **request}
-        answer: dict[str, Any] = function("smart_routing").handler(http_event(method, path, **request), Context())
+        answer: dict[str, Any] = function("smart_routing").handler(http_event(method, path, **request), self.context(30.0))
         return answer
 
     def form(self, payload: Mapping[str, Any] | bytes, *, form: str = "callback", method: str = "POST",
@@ -195,14 +196,16 @@ class World:
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         told = {"content-type": sort} | {name.replace("_", "-"): value for name, value in headers.items()}
         path = {"project": project or self.project, "form": form}
-        answer: dict[str, Any] = function("form_submission").handler(http_event(method, path, body=body, headers=told), Context())
+        answer: dict[str, Any] = function("form_submission").handler(
+            http_event(method, path, body=body, headers=told), self.context(30.0)
+        )
         return answer
 
     def dispatch(self, payload: Mapping[str, Any] | bytes, *, secret: str = SECRET) -> dict[str, Any]:
         """Press "send the client's data to the CRM" in a softphone or chat tool."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         event = http_event("POST", {"project": self.project, "secret": secret}, body=body)
-        answer = function("messenger_dispatch").handler(event, Context())
+        answer = function("messenger_dispatch").handler(event, self.context(30.0))
         told = json.loads(answer["body"])
         self.answers.append((answer["statusCode"], told))
         return {"status_code": answer["statusCode"], **told}
@@ -212,12 +215,12 @@ class World:
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         told = {name.replace("_", "-"): value for name, value in headers.items()}
         event = http_event("POST", {"project": self.project, "secret": secret}, body=body, headers=told)
-        answer = function("click_to_call").handler(event, Context())
+        answer = function("click_to_call").handler(event, self.context(30.0))
         return {"status_code": answer["statusCode"], "headers": answer["headers"], **json.loads(answer["body"])}
 
     def reconcile(self, *, seconds: float = 300.0, **wish: Any) -> dict[str, Any]:
         """Catch up, as the schedule does or as a direct invocation wishes; what became of the project, or the refusal."""
-        told: dict[str, Any] = function("reconcile").handler(wish, Context(seconds))
+        told: dict[str, Any] = function("reconcile").handler(wish, self.context(seconds))
         found: dict[str, Any] = told.get("projects", {}).get(self.project, told)
         return found
 
@@ -227,7 +230,7 @@ class World:
             records = self.queue.deliver(self.clock)
             if not records:
                 return count
-            answer = function("retry").handler({"Records": records}, Context())
+            answer = function("retry").handler({"Records": records}, self.context(30.0))
             self.queue.acknowledge(records, {item["itemIdentifier"] for item in answer["batchItemFailures"]})
         raise AssertionError("promises are left")
 
@@ -251,6 +254,11 @@ class PromiseQueue(MemoryQueue):
     def postpone(self, receipt: str, pause: timedelta) -> None:
         _, body, received = self._due[receipt]
         self._due[receipt] = (self._clock.now() + pause, body, received)
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the next message may be received."""
+        return min((due for due, _, _ in self._due.values()), default=None)
 
     def deliver(self, clock: VirtualClock) -> list[dict[str, Any]]:
         """The next messages, after waiting for the earliest; those received too often are buried."""

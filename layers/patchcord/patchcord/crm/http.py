@@ -132,7 +132,7 @@ class Http:
         self._time_out = time_out
         self._rate = rate
         self._hidden = tuple(hidden)
-        self._clock = clock
+        self.clock = clock
         self._lock = threading.Lock()
         self._wire = Wire(vendor, hidden=hidden, clock=clock)
 
@@ -198,7 +198,7 @@ class Http:
 
     def _time_outs(self, operation: str) -> tuple[float, float]:
         """Seconds for connecting and for the answer; raises Transient when the deadline leaves no time."""
-        left = float("inf") if self.deadline is None else self.deadline - self._clock()
+        left = float("inf") if self.deadline is None else self.deadline - self.clock()
         if left < LEAST_TIME:
             raise Transient(self.vendor, operation, "not started: no time is left")
         return min(CONNECT_TIME_OUT, left), min(self._time_out, left)
