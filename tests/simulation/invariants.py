@@ -151,7 +151,9 @@ def _markers(place: Place) -> Counter[str]:
 
 
 def _new(place: Place) -> list[Write]:
-    return [write for write in place.twin.ledger if write.do in {"create", "task", "log", "note"}]
+    """What was created. A recording's own comment, where a comment cannot be changed, belongs to the log that it follows."""
+    new = (write for write in place.twin.ledger if write.do in {"create", "task", "log", "note"})
+    return [write for write in new if write.fields.get("marker") or not write.fields.get("recording")]
 
 
 def _told(result: Result) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:

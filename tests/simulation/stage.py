@@ -35,7 +35,7 @@ from tests.simulation.scenes import BLOCKED, LINES, SITE, number_of
 from tests.simulation.transport import ask, send_by
 from tests.simulation.turns import Turns
 
-CRM_SLOWER = 30
+CRM_SLOWER = 8
 """How much longer a request to a CRM takes than one to AWS."""
 TIMED_OUT = 120.0
 EXTENSIONS = {"anna": "101", "boris": "102", "olena": "100"}
@@ -261,6 +261,9 @@ class Stage:
             raise TooLate
         if failed:
             raise failed[0]
+        if current is not None and helper.dead:  # the process is gone, and both with it
+            current.dead = True
+            self.turns.check(current)
         return kept[0]
 
     def on_the_wire(self, address: str) -> Callable[[requests.PreparedRequest, float], requests.Response]:

@@ -11,7 +11,8 @@ from tests.simulation.history import FREEZES, CrmTrouble, History, Office, Scene
 from tests.simulation.scenes import ANYWHERE, BLOCKED, MANGO, RINGOSTAT
 
 CRM_TROUBLES = (
-    "429", "500", "503", "html", "garbage", "empty", "lose_answer", "time_out", "slow", "expired_token", "missing_right", "refuse",
+    "429", "500", "503", "html", "garbage", "empty", "lose_answer", "time_out", "slow", "expired_token",
+    "missing_right", "refuse",
 )  # fmt: skip
 PACES = (5, 5, 20, 100, 300)
 CLIENTS = (0, 0, 0, 1, 2, BLOCKED)

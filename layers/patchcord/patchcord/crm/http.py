@@ -134,7 +134,7 @@ class Http:
         self._hidden = tuple(hidden)
         self.clock = clock
         self._lock = threading.Lock()
-        self._wire = Wire(vendor, hidden=hidden, clock=clock)
+        self._wire = Wire(vendor, hidden=hidden, clock=lambda: self.clock())  # noqa: PLW0108 - the clock may be replaced
 
     def call(
         self,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from patchcord.crm.port import Crm
 from patchcord.service.clients import client_key, index_of
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.projects import Project
@@ -12,6 +13,9 @@ from patchcord.store.port import CallKey, Claim, Held, Store
 
 LEASE = timedelta(seconds=60)
 """Longer than any function may run, so that a claim never ends while its worker still writes."""
+
+SKEW = timedelta(seconds=10)
+"""By how much the clocks of two containers may differ."""
 
 PATIENCE = 2.0
 """Seconds that an event waits inline for another worker of the same client."""
@@ -50,6 +54,16 @@ class Claims:
         """Release a claim of this call's own; one that was taken over stays, and names the call that must be finished."""
         if isinstance(claim, Claim) and call_of(claim.worker) == call_name(key):
             self._store.release(claim)
+
+
+def bounded(crm: Crm, until: datetime, now: datetime) -> Crm:
+    """The connection, on which nothing is asked or waited for once the right to write has run out.
+
+    A worker that stood still for that long must not write: whoever took over has looked for what it had written, and found
+    that nothing was.
+    """
+    crm.http.deadline = crm.http.clock() + (until - SKEW - now).total_seconds()
+    return crm
 
 
 def worker_name(call: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from patchcord.crm.errors import CrmError, Gone, Transient, Unauthorised
@@ -21,7 +22,7 @@ from patchcord.scenarios.decide import decide
 from patchcord.scenarios.matches import match
 from patchcord.scenarios.overdue import Late, escalation, key_of, next_due, task_of
 from patchcord.scenarios.routing import routes
-from patchcord.service.claims import LEASE
+from patchcord.service.claims import LEASE, bounded
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.deadlines import Watch
 from patchcord.service.gate import Gate, NotNow, Shut, kept_for_routing, look_up_cost
@@ -108,12 +109,12 @@ class Overdue:
             raise CrmNotNow("looked_at_by_another")
         try:
             # read again: whoever held the lease before may have written
-            return self._guarded(self._begun(project, watch, self._store.entry(watch.key) or entry, deadline))
+            return self._guarded(self._begun(project, watch, self._store.entry(watch.key) or entry, deadline, now + LEASE))
         finally:
             self._store.free(project.name, watch.name, holder)
 
-    def _begun(self, project: Project, watch: Watch, entry: Entry, deadline: Deadline) -> _Look:
-        crm = self._projects.crm(project)
+    def _begun(self, project: Project, watch: Watch, entry: Entry, deadline: Deadline, until: datetime) -> _Look:
+        crm = bounded(self._projects.crm(project), until, self._clock.now())
         kept_free = kept_for_routing(crm) if routes(project.settings) else 0
         gate = Gate(self._store, project.name, crm, self._clock, kept_free=kept_free)
         states = {key: effect_state(text) for key, text in entry.effects.items()}
@@ -208,7 +209,9 @@ class Overdue:
                 for effect in pending:
                     self._write(look, writer, effect)
             finally:
-                self._note(look, pending)
+                # what is still intended stands there already, and another may have finished it since
+                if ended := [effect for effect in pending if look.states[effect.key].state is not State.INTENDED]:
+                    self._note(look, ended)
         if any(look.states[effect.key].state is State.FAILED for effect in effects):
             raise EscalationRefused("crm_refused_escalation")
 

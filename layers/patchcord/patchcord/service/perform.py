@@ -33,7 +33,7 @@ from patchcord.scenarios.reactivation import CAUGHT_UP, due_from
 from patchcord.scenarios.routing import routes
 from patchcord.scenarios.screen import nothing_due, screen
 from patchcord.scenarios.talks import responsible_of, talk_of
-from patchcord.service.claims import LEASE, Claims, call_name, unresolved
+from patchcord.service.claims import LEASE, Claims, bounded, call_name, unresolved
 from patchcord.service.clients import Index, index_of
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.deadlines import STARTING, Deadlines, NotStarted, Watch
@@ -208,7 +208,7 @@ class Performer:
         if nothing is not None and not states:
             talk = talk_of(timeline, project.settings)
             return self._settle_without_crm(entry, claim, nothing, unripe, talk)
-        crm = self._projects.crm(project)
+        crm = bounded(self._projects.crm(project), claim.until, self._clock.now())
         kept_free = kept_for_routing(crm) if routes(project.settings) else 0
         work = Work(
             project=project,
@@ -369,6 +369,7 @@ class Performer:
             )
         changes = Changes(effects=_texts(writer.states), client=seen.dump())
         work.claim = self._store.begin(work.entry.key, work.claim, changes, now + LEASE)
+        bounded(work.crm, work.claim.until, self._clock.now())
 
     # --- ending ---
 
