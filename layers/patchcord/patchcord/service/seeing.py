@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from patchcord.crm.errors import Gone
 from patchcord.crm.port import Search
 from patchcord.model.phone import in_notation_of, read_phone
-from patchcord.model.records import Client, Record
+from patchcord.model.records import Client, Record, Ref
 from patchcord.model.settings import Settings
 from patchcord.service.clients import before_call, merged
 from patchcord.service.clock import Clock
@@ -34,20 +34,22 @@ class Sight:
         if work.entry.client is not None:
             known = snapshot(work.entry.client, work.timeline.client)
             if self._still_holds(work, known):
-                return known if not known.partly else self._with_callback(work, known)
+                return known if not known.partly else self._completed(work, known)
         return self.look(work)
 
-    def _with_callback(self, work: Work, known: Snapshot) -> Snapshot:
-        """What routing has found, and what it has not asked for."""
+    def _completed(self, work: Work, known: Snapshot) -> Snapshot:
+        """What routing has found, with what it does not ask for: the callback, and our own records that the CRM's search did
+        not show yet."""
         callback = self._callback_open(work)
-        return Snapshot(replace(known.client, open_callback=callback is not None, callback=callback), known.at)
+        records = merged(work.index, known.client.records, known.at, work.crm.declaration.search_lag)
+        records = before_call(records, _own(work))
+        return Snapshot(replace(known.client, records=records, open_callback=callback is not None, callback=callback), known.at)
 
     def look(self, work: Work) -> Snapshot:
         """The client as the CRM tells now, without what this very call has made."""
         now = self._clock.now()
         work.looked = True
-        own = frozenset(ref for state in work.states.values() if (ref := state.ref) is not None)
-        records = before_call(self._found(work), own) if work.timeline.client else ()
+        records = before_call(self._found(work), _own(work)) if work.timeline.client else ()
         callback = self._callback_open(work)
         return Snapshot(Client(work.timeline.client, records, callback is not None, callback), now)
 
@@ -79,6 +81,11 @@ class Sight:
             return None if work.crm.task(callback).completed else callback
         except Gone:
             return None  # somebody deleted it
+
+
+def _own(work: Work) -> frozenset[Ref]:
+    """The records that this very call has made."""
+    return frozenset(ref for state in work.states.values() if (ref := state.ref) is not None)
 
 
 def _is_of(work: Work, callback: str) -> bool:
