@@ -22,8 +22,7 @@ def retry(session: Session, call: Annotated[str, typer.Argument(help="provider:i
     """Carry a call out now, also what the CRM has refused before. Exit code 1 when it is not finished then."""
     project, connection = session.project, session.connection
     key = call_of(connection.store, project.name, call, project.settings.telephony.provider).key
-    refused: list[str] = []
-    report = connection.performer.resume(project, key, refused.append, no_deadline(), again=True)
+    report = connection.performer.resume(project, key, no_deadline(), again=True)
     effects = [effect_tree(name, state, None) for name, state in report.effects.items()]
     seconds = report.retry_after.total_seconds() if report.retry_after else None
     data: dict[str, Any] = {

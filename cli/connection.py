@@ -79,8 +79,9 @@ class Connection:
 
     @cached_property
     def performer(self) -> Performer:
-        """Who carries out calls. A refused access is told to whoever called the command, so there is no alarm."""
-        return Performer(self.store, self.projects, self.clock, lambda project, crm: None, self.providers.roster, self.deadlines)
+        """Who carries out calls. What is refused is told to whoever called the command: no alarm, and no dead letter."""
+        bury, alarm = (lambda body, reason: None), (lambda project, crm: None)
+        return Performer(self.store, self.projects, self.clock, bury, alarm, self.providers.roster, self.deadlines)
 
 
 def connected(target: Target, environment: Mapping[str, str] = os.environ) -> Connection:

@@ -323,7 +323,7 @@ def container(
     projects = Projects(store, secrets, clock, connect)
     providers = Providers(store, secrets, clock)
     performer = Performer(
-        store, projects, clock, lambda project, crm: observer.alarm(project.name, crm), providers.roster, deadlines
+        store, projects, clock, queue.bury, lambda project, crm: observer.alarm(project.name, crm), providers.roster, deadlines
     )
     recordings = Recordings(projects, RecordingSources(secrets, providers.mango, clock), clock, observer)
     apis = RingostatApis(secrets)

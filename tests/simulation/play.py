@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from patchcord.scenarios.profiles import merge
@@ -104,9 +105,9 @@ class Player:
             if number in scene.lost:
                 continue
             at = START + timedelta(seconds=scene.at + delivery.after + _of(scene.late, number))
-            self._at(at, lambda told=(place, scene, delivery): self._deliver(*told, TRIES))
+            self._at(at, partial(self._deliver, place, scene, delivery, TRIES))
             if again := _of(scene.again, number):
-                self._at(at + timedelta(seconds=again), lambda told=(place, scene, delivery): self._deliver(*told, 1))
+                self._at(at + timedelta(seconds=again), partial(self._deliver, place, scene, delivery, 1))
 
     def _deliver(self, place: Place, scene: Scene, delivery: Delivery, tries: int) -> None:
         told = Told(place, scene, delivery, self.stage.clock())

@@ -27,6 +27,7 @@ from patchcord.service.links import Recording, recording_address, recording_toke
 from patchcord.service.observe import Observer
 from patchcord.service.perform import Performer
 from patchcord.service.projects import IncompleteProject, Project, Projects
+from patchcord.service.promises import extra_look, promise_text
 from patchcord.service.work import Report, Status
 from patchcord.store.port import CallKey, Queue
 from patchcord.telephony.port import BadInput, HttpRequest, NotAuthentic, Problem, Reading, Telephony
@@ -167,7 +168,8 @@ def base_of(payload: Payload) -> str:
 
 def take(service: Service, project: Project, event: Event, deadline: Deadline) -> Response:
     """Store, promise and carry out one event, and say what came of it."""
-    promise_body = promise_text(project.name, event.provider, event.call, event.key)
+    key = CallKey(project.name, event.provider, event.call)
+    promise_body = promise_text(key, event.key)
     promised = False
 
     def promise(ripe_in: timedelta | None) -> None:
@@ -180,9 +182,7 @@ def take(service: Service, project: Project, event: Event, deadline: Deadline) -
     with service.observer.call(project.name, event.call):
         service.observer.count("Accepted")
         try:
-            report = service.performer.take(
-                project, event, dump(event), promise, lambda reason: service.queue.bury(promise_body, reason), deadline
-            )
+            report = service.performer.take(project, event, dump(event), promise, deadline)
         except Exception:  # the outermost edge: whatever went wrong, a stored and promised event is safe
             service.observer.logger.exception("event not finished")
             service.observer.count("Crashed")
@@ -194,7 +194,7 @@ def take(service: Service, project: Project, event: Event, deadline: Deadline) -
             service.queue.promise(extra_look(promise_body), max(report.retry_after, timedelta(seconds=1)))
         milliseconds = (service.clock.now() - begun).total_seconds() * 1000
         service.observer.reported(report, project.settings.crm.vendor, milliseconds)
-        tell(service, project, CallKey(project.name, event.provider, event.call), report, deadline)
+        tell(service, project, key, report, deadline)
     return answer(event.call, event.key, report)
 
 
@@ -210,16 +210,6 @@ def tell(service: Service, project: Project, key: CallKey, report: Report, deadl
 def _whole_seconds(pause: timedelta) -> timedelta:
     """SQS delays by whole seconds; earlier than asked for would be in vain."""
     return timedelta(seconds=max(1, math.ceil(pause.total_seconds())))
-
-
-def promise_text(project: str, provider: str, call: str, event: str) -> str:
-    """The message that brings an event back."""
-    return json.dumps({"project": project, "provider": provider, "call": call, "event": event})
-
-
-def extra_look(promise: str) -> str:
-    """The promise as a message that comes once: if the event still cannot be finished, the promise itself will."""
-    return json.dumps({**json.loads(promise), "once": True})
 
 
 def request_of(payload: Payload, clock: Clock) -> HttpRequest:

@@ -91,7 +91,7 @@ def service() -> Service:
     clock = SystemClock()
     projects = Projects(store(), secrets(), clock, open_crm)
     performer = Performer(
-        store(), projects, clock, lambda project, crm: observer().alarm(project.name, crm), roster_of, deadlines()
+        store(), projects, clock, queue().bury, lambda project, crm: observer().alarm(project.name, crm), roster_of, deadlines()
     )
     return Service(projects, performer, queue(), clock, observer(), after=after)
 

@@ -40,8 +40,9 @@ from patchcord.service.deadlines import STARTING, Deadlines, NotStarted, Watch
 from patchcord.service.gate import Gate, NotNow, Shut, kept_for_routing
 from patchcord.service.journal import EffectState, Snapshot, State, decision_text, effect_state, events_of
 from patchcord.service.projects import Project, Projects
+from patchcord.service.promises import promise_of
 from patchcord.service.seeing import LONG_AGO, Sight
-from patchcord.service.work import CALLBACK, CLOSED, Bury, Report, Status, Work
+from patchcord.service.work import CALLBACK, CLOSED, Report, Status, Work
 from patchcord.service.writing import Writer, in_words
 from patchcord.store.port import CallKey, Changes, Claim, ClaimLost, Entry, Held, Store
 
@@ -52,6 +53,8 @@ Promise = Callable[[timedelta | None], None]
 """Schedules the retry: after the given pause, or after the usual one."""
 Rosters = Callable[[Project], Roster | None]
 """Who is behind the short numbers of a project's telephony; None when it has no such list, or cannot be asked."""
+Bury = Callable[[str, str], None]
+"""Puts a promise into the dead-letter queue, with the reason."""
 Alarm = Callable[[Project, str], None]
 
 
@@ -63,15 +66,16 @@ class Performer:
         store: Store,
         projects: Projects,
         clock: Clock,
+        bury: Bury,
         alarm: Alarm,
         rosters: Rosters = lambda project: None,
         deadlines: Deadlines | None = None,
     ) -> None:
         self._store, self._projects, self._clock, self._alarm = store, projects, clock, alarm
-        self._rosters, self._deadlines = rosters, deadlines
+        self._bury, self._rosters, self._deadlines = bury, rosters, deadlines
         self._claims, self._sight = Claims(store, clock), Sight(clock)
 
-    def take(self, project: Project, event: Event, body: str, promise: Promise, bury: Bury, deadline: Deadline) -> Report:
+    def take(self, project: Project, event: Event, body: str, promise: Promise, deadline: Deadline) -> Report:
         """Store an event, promise it, and carry it out as far as possible now.
 
         `promise` schedules the retry; it is called after the event is stored and before any work begins.
@@ -79,7 +83,7 @@ class Performer:
         key = CallKey(project.name, event.provider, event.call)
         kept = _kept_without_work(event, project.settings)
         if kept is not None:
-            return self._keep(project, key, event, body, kept, promise, bury, deadline)
+            return self._keep(project, key, event, body, kept, promise, deadline)
         if event.follows is None and not is_ripe(event, self._clock.now()):
             return self._hold(key, event, body, promise)
         # the claim comes before the journal is read: what it says is then up to date for as long as the claim holds
@@ -92,17 +96,17 @@ class Performer:
         if _identity(entry) != event.client:  # the other events of the call name somebody else
             self._claims.give_back(claim, key)
             claim = None
-        return self._proceed(project, entry, claim, deadline, bury)
+        return self._proceed(project, entry, claim, deadline)
 
-    def resume(self, project: Project, key: CallKey, bury: Bury, deadline: Deadline, *, again: bool = False) -> Report:
+    def resume(self, project: Project, key: CallKey, deadline: Deadline, *, again: bool = False) -> Report:
         """Go on with a call that is stored. `again` also tries what the vendor has refused before."""
         entry = self._store.entry(key)
         if entry is None:
             return Report(Status.IGNORED, reason="not_stored")
-        return self._proceed(project, entry, None, deadline, bury, again=again)
+        return self._proceed(project, entry, None, deadline, again=again)
 
     def _proceed(
-        self, project: Project, entry: Entry, claim: Claim | Held | None, deadline: Deadline, bury: Bury, *, again: bool = False
+        self, project: Project, entry: Entry, claim: Claim | Held | None, deadline: Deadline, *, again: bool = False
     ) -> Report:
         """Work on a call under its client's claim, after whatever must be finished first for that client."""
         key = entry.key
@@ -119,14 +123,14 @@ class Performer:
                     continue
             other = unresolved(claim, key)
             if other is None:
-                return self._run(project, entry, claim, deadline, bury, again=again)
-            report = self._resolve(project, other, claim, deadline, bury)
+                return self._run(project, entry, claim, deadline, again=again)
+            report = self._resolve(project, other, claim, deadline)
             if report.status in {Status.WAITING, Status.PARKED}:
                 return Report(report.status, reason="client_unresolved", retry_after=report.retry_after)
             claim = None
         return Report(Status.WAITING, reason="client_unresolved", retry_after=timedelta(seconds=30))
 
-    def _resolve(self, project: Project, other: CallKey, claim: Claim, deadline: Deadline, bury: Bury) -> Report:
+    def _resolve(self, project: Project, other: CallKey, claim: Claim, deadline: Deadline) -> Report:
         """Finish another call of the client first, of which nobody knows what it has written.
 
         Its worker died, or an answer of the CRM was lost. What it made may be invisible to the CRM's search for a while,
@@ -136,7 +140,7 @@ class Performer:
         if entry is None or not entry.events:
             self._store.release(claim)
             return Report(Status.DONE)
-        return self._run(project, entry, claim, deadline, bury)
+        return self._run(project, entry, claim, deadline)
 
     def _hold(self, key: CallKey, event: Event, body: str, promise: Promise) -> Report:
         """Store an event that is acted upon later, when those that came about before it have arrived too."""
@@ -154,7 +158,6 @@ class Performer:
         body: str,
         decision: Decision,
         promise: Promise,
-        bury: Bury,
         deadline: Deadline,
     ) -> Report:
         """Store an event that asks for no work by itself.
@@ -168,7 +171,7 @@ class Performer:
         ends, finished = event.moment is Moment.END, decision.situation == "ignored" or event.is_remark
         if not finished and not ends and _has_ended(entry, self._clock.now()):
             promise(None)
-            return self._proceed(project, entry, None, deadline, bury)
+            return self._proceed(project, entry, None, deadline)
         if finished or ends:
             kept = (known for known in events_of(entry) if ends and _kept_without_work(known, project.settings) is not None)
             settled = frozenset({event.key, *(known.key for known in kept)})
@@ -189,9 +192,7 @@ class Performer:
         else:
             self._store.release(work.claim)
 
-    def _run(
-        self, project: Project, entry: Entry, claim: Claim, deadline: Deadline, bury: Bury, *, again: bool = False
-    ) -> Report:
+    def _run(self, project: Project, entry: Entry, claim: Claim, deadline: Deadline, *, again: bool = False) -> Report:
         events = events_of(entry)
         due = ripe(events, self._clock.now())
         unripe = tuple(event for event in events if event not in due)
@@ -216,7 +217,6 @@ class Performer:
             claim=claim,
             deadline=deadline,
             again=again,
-            bury=bury,
             timeline=timeline,
             crm=crm,
             gate=Gate(self._store, project.name, crm, self._clock, kept_free=kept_free),
@@ -383,10 +383,19 @@ class Performer:
     def _put_down(
         self, work: Work, writer: Writer, seen: Snapshot, decision: Decision, report: Report, *, forget: bool = False
     ) -> Report:
+        self._give_up(work, writer)
         client = Snapshot(seen.client, LONG_AGO).dump() if forget else seen.dump()
         changes = Changes(effects=_texts(writer.states), client=client, decision=decision_text(decision))
-        self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer, seen).dump())
+        self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer, seen, decision).dump())
         return Report(report.status, decision.situation, report.reason, decision.rules, dict(writer.states), report.retry_after)
+
+    def _give_up(self, work: Work, writer: Writer) -> bool:
+        """Whether the CRM has refused anything; what it refused just now goes to the dead-letter queue, where people see it."""
+        failed = {key: state for key, state in writer.states.items() if state.state is State.FAILED}
+        news = [state for key, state in failed.items() if key not in work.failed_before or work.again]
+        if news:
+            self._bury(promise_of(work.entry), "; ".join(f"{state.what}: {state.words}" for state in news))
+        return bool(failed)
 
     def _watch(self, work: Work, writer: Writer, decision: Decision) -> bool:
         """Begin the wait for the deadlines of the open tasks that were written; False when that must be tried again.
@@ -413,23 +422,20 @@ class Performer:
     def _finish(self, work: Work, writer: Writer, seen: Snapshot, decision: Decision) -> Report:
         if not self._watch(work, writer, decision):
             return self._put_down(work, writer, seen, decision, Report(Status.WAITING, reason="deadline_not_watched"))
-        failed = {key: state for key, state in writer.states.items() if state.state is State.FAILED}
-        news = [state for key, state in failed.items() if key not in work.failed_before or work.again]
-        if news:
-            work.bury("; ".join(f"{state.what}: {state.words}" for state in news))
+        failed = self._give_up(work, writer)
         changes = Changes(
             effects=_texts(writer.states),
             settled=_all_but(work.entry, work.unripe),
             client=seen.dump(),
             decision=decision_text(decision),
         )
-        self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer, seen).dump())
+        self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer, seen, decision).dump())
         status = Status.FAILED if failed else Status.IGNORED if decision.situation == "ignored" else Status.DONE
         report = Report(status, decision.situation, decision.reason, decision.rules, dict(writer.states))
         return self._more_to_come(work.unripe, report) if work.unripe else report
 
-    def _new_index(self, work: Work, writer: Writer, seen: Snapshot) -> Index:
-        index = work.index.with_made(writer.made, work.entry.key.call, self._clock.now())
+    def _new_index(self, work: Work, writer: Writer, seen: Snapshot, decision: Decision) -> Index:
+        index = work.index.with_made(writer.made(decision), work.entry.key.call, self._clock.now())
         talk = talk_of(work.timeline, work.settings)
         if talk is not None:
             index = index.with_talk(call_name(work.entry.key), talk)

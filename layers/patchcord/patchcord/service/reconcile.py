@@ -20,13 +20,14 @@ from patchcord.model.codec import dump
 from patchcord.model.events import Event, Moment
 from patchcord.model.timeline import fold
 from patchcord.scenarios.reactivation import CAUGHT_UP, LONGEST, Activation, Version, activation, resent_since
-from patchcord.service.accept import PROMISE_DELAY, Service, linked, promise_text, take, tell
+from patchcord.service.accept import PROMISE_DELAY, Service, linked, take, tell
 from patchcord.service.call_lists import CallList
 from patchcord.service.clock import Deadline
 from patchcord.service.journal import events_of
 from patchcord.service.missing import Found, Listed, in_order, key_of, missing
 from patchcord.service.observe import Observer
 from patchcord.service.projects import IncompleteProject, Project
+from patchcord.service.promises import promise_text
 from patchcord.service.wishes import Wish
 from patchcord.store.port import Entry, Store
 from patchcord.telephony.errors import TelephonyError
@@ -248,16 +249,13 @@ class Reconciler:
         mark = Event(entry.key.provider, entry.key.call, "sent_again", Moment.RING, now, events_of(entry)[0].kind)
         mark = replace(mark, extra={CAUGHT_UP: now.isoformat()})
         self._store.accept(entry.key, mark.key, dump(mark), now, settled=True)
-        promise = json.loads(promise_text(project.name, entry.key.provider, entry.key.call, mark.key))
+        promise = json.loads(promise_text(entry.key, mark.key))
         body = json.dumps({**promise, "redriven": True})
         self._service.queue.promise(body, PROMISE_DELAY)
         observer, begun = self._service.observer, self._service.clock.now()
         with observer.call(project.name, entry.key.call):
             observer.count("SentAgain")
-            bury = self._service.queue.bury
-            report = self._service.performer.resume(
-                project, entry.key, lambda reason: bury(body, reason), _share(deadline), again=True
-            )
+            report = self._service.performer.resume(project, entry.key, _share(deadline), again=True)
             milliseconds = (self._service.clock.now() - begun).total_seconds() * 1000
             observer.reported(report, project.settings.crm.vendor, milliseconds)
             tell(self._service, project, entry.key, report, deadline)

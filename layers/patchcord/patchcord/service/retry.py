@@ -108,7 +108,6 @@ class Retrier:
             report = self._service.performer.resume(
                 project,
                 message.key,
-                lambda reason: self._queue.bury(message.body, reason),
                 deadline,
                 again=message.redriven,
             )

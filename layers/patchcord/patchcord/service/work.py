@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -21,9 +21,6 @@ from patchcord.store.port import Claim, Entry
 
 CALLBACK, CLOSED = f"task:{TaskKind.CALLBACK.value}", f"close:{TaskKind.CALLBACK.value}"
 """The keys of a call's own callback task, and of completing an earlier call's."""
-
-Bury = Callable[[str], None]
-"""Puts the event's promise into the dead-letter queue, with the reason."""
 
 
 class Status(StrEnum):
@@ -58,7 +55,6 @@ class Work:
     claim: Claim
     deadline: Deadline
     again: bool
-    bury: Bury
     timeline: Timeline
     crm: Crm
     gate: Gate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient
@@ -15,6 +15,7 @@ from patchcord.model.effects import (
     CompleteTask,
     CreateRecord,
     CreateTask,
+    Decision,
     Effect,
     LogCall,
     LogKind,
@@ -47,8 +48,7 @@ def marker(key: CallKey, effect: str) -> str:
 @dataclass
 class Writer:
     """Writes the effects of one call. `states` is the journal as this worker knows it; `doubtful` are the effects that
-    an earlier worker intended without leaving a result; `fresh` says that the client was looked at in this run; `made`
-    collects the records made by this worker."""
+    an earlier worker intended without leaving a result; `fresh` says that the client was looked at in this run."""
 
     crm: Crm
     gate: Gate
@@ -59,7 +59,6 @@ class Writer:
     states: dict[str, EffectState]
     doubtful: set[str]
     fresh: bool = False
-    made: list[Record] = field(default_factory=list)
 
     # --- records ---
 
@@ -104,20 +103,25 @@ class Writer:
             # the id is part of the name (C-23); naming it twice is harmless, so this needs no intent of its own
             self.gate.spend(1)
             self.crm.update(ref, Change(name=effect.name.replace(LEAD_ID, ref.id)))
-        links = {link.kind.value: link.id for link in self._refs(effect.links)}
-        now = self.clock.now()
-        self.made.append(
-            Record(
-                kind=ref.kind,
-                id=ref.id,
-                owner=self._user(effect.owner),
-                contact=links.get("contact"),
-                organization=links.get("organization"),
-                created_at=now,
-                updated_at=now,
-            )
-        )
         self._done(effect.key, ref.id, ref=ref)
+
+    def made(self, decision: Decision) -> list[Record]:
+        """The records that this call has made, by whichever worker: one that died may not have told the index."""
+        creations = {effect.key: effect for effect in decision.effects if isinstance(effect, CreateRecord)}
+        written = ((key, state) for key, state in self.states.items() if state.state is State.DONE)
+        return [self._record(ref, state, creations.get(key)) for key, state in written if (ref := state.ref) is not None]
+
+    def _record(self, ref: Ref, state: EffectState, creation: CreateRecord | None) -> Record:
+        links = {link.kind.value: link.id for link in self._refs(creation.links if creation is not None else ())}
+        return Record(
+            kind=ref.kind,
+            id=ref.id,
+            owner=self._user(state.owner),
+            contact=links.get("contact"),
+            organization=links.get("organization"),
+            created_at=state.since,
+            updated_at=self.clock.now(),
+        )
 
     def _draft(self, effect: CreateRecord, pending: Sequence[CreateRecord]) -> Draft:
         together = {other.key for other in pending}
