@@ -81,6 +81,10 @@ class ReadOnly:
         """Refused."""
         raise WriteRefused("complete_task")
 
+    def assign_task(self, task_id: str, user: str) -> NoReturn:
+        """Refused."""
+        raise WriteRefused("assign_task")
+
     def log_call(self, draft: CallDraft) -> NoReturn:
         """Refused."""
         raise WriteRefused("log_call")

@@ -671,6 +671,56 @@ class CrmContract:
         case.crm.complete_task(key)
         assert case.crm.task(key).completed
 
+    @pytest.mark.parametrize("stage", ["open", "completed", "ticked off"])
+    def test_assigned_task_is_another_user_s_and_else_as_before(self, case: Case, stage: str) -> None:
+        """Where a task that was ticked off cannot be changed it stays as it is, ticked off."""
+        needs_tasks(case)
+        key, heir = self.task_of_anna(case, stage), case.twin.seed_user(name="Boris")
+        (before,) = case.twin.tasks()
+        if stage == "ticked off" and not case.crm.declaration.assigns_ticked_off:
+            with pytest.raises(Rejected):
+                case.crm.assign_task(key, heir)
+            assert case.twin.tasks() == [before]
+            return
+        asked = requests(case)
+        case.crm.assign_task(key, heir)
+        assert requests(case) == asked + 1
+        for _ in range(2):
+            assert case.twin.tasks() == [{**before, "assignee": heir}]
+            case.crm.assign_task(key, heir)
+        assert case.crm.task(key).assignee == heir
+        assert dict(case.twin.writes("update", "task")[0].fields) == {"assignee": heir}
+
+    def task_of_anna(self, case: Case, stage: str) -> str:
+        """A task of ours with everything in it, made open or completed, or ticked off by somebody."""
+        known = world(case)
+        make = done_task if stage == "completed" else task
+        key = case.crm.create_task(make(list(known.refs.values()), assignee=known.owner))
+        if stage == "ticked off":
+            case.twin.finish_task(case.twin.tasks()[0]["id"])
+        return key
+
+    def test_assigning_is_repeated_when_the_answer_was_lost(self, case: Case) -> None:
+        needs_tasks(case)
+        key, heir = self.task_of_anna(case, "completed"), case.twin.seed_user(name="Boris")
+        case.twin.lose_next_write()
+        with pytest.raises(Transient):
+            case.crm.assign_task(key, heir)
+        case.crm.assign_task(key, heir)
+        assert [row["assignee"] for row in case.twin.tasks()] == [heir]
+
+    @pytest.mark.parametrize("stage", ["open", "completed"])
+    def test_task_is_not_assigned_to_nobody(self, case: Case, stage: str) -> None:
+        """Neither to what cannot be a user nor to one there is not; and that is not taken for a deleted task."""
+        needs_tasks(case)
+        key = self.task_of_anna(case, stage)
+        (before,) = case.twin.tasks()
+        with pytest.raises(Rejected):
+            case.crm.assign_task(key, "nobody' OR 1=1")
+        with pytest.raises((Rejected, Transient)):
+            case.crm.assign_task(key, before["assignee"].translate(str.maketrans("0123456789", "9876543210")))
+        assert case.twin.tasks() == [before]
+
     def test_task_that_a_person_ticked_off_is_completed(self, case: Case) -> None:
         needs_tasks(case)
         key = case.twin.seed_task(title="Call back")
@@ -685,6 +735,8 @@ class CrmContract:
             case.crm.task(key)
         with pytest.raises(Gone):
             case.crm.complete_task(key)
+        with pytest.raises(Gone):
+            case.crm.assign_task(key, case.twin.seed_user(name="Boris"))
 
     @pytest.mark.parametrize("text", [*ODD_TEXTS, "one\ntwo\n\nthree"])
     def test_texts_are_shown_as_they_are(self, case: Case, text: str) -> None:

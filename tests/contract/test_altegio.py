@@ -321,7 +321,7 @@ class TestAltegio(CrmContract):
         ref = Ref(CONTACT, "1")
         for attempt in (
             lambda: case.crm.create_task(task([ref])), lambda: case.crm.complete_task("1"), lambda: case.crm.task("1"),
-            lambda: case.crm.add_recording(Written.TASK, "1", RECORDING),
+            lambda: case.crm.assign_task("1", "2"), lambda: case.crm.add_recording(Written.TASK, "1", RECORDING),
         ):  # fmt: skip
             with pytest.raises(Rejected, match="no tasks"):
                 attempt()

@@ -19,7 +19,7 @@ from patchcord.crm.bitrix24.rest import earlier, query_of, rows_of
 from patchcord.crm.connect import open_crm
 from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transient, Unauthorised
 from patchcord.crm.http import Http
-from patchcord.crm.port import Change, Crm, Trace, Written
+from patchcord.crm.port import Change, Crm, TaskState, Trace, Written
 from patchcord.model.effects import LogKind
 from patchcord.model.events import CallType, Outcome
 from patchcord.model.phone import read_phone
@@ -339,6 +339,31 @@ class TestBitrix24(CrmContract):
         (row,) = case.twin.tasks()
         assert (row["recording"], row["marker"]) == (RECORDING, "patchcord:c1/task")
         assert len(case.twin.writes("update", "task")) == 1
+
+    def test_to_do_that_was_ticked_off_once_it_was_assigned_is_left(self, case: Bitrix24Case) -> None:
+        key, heir = self.task_of_anna(case, "open"), case.twin.seed_user(name="Boris")
+        case.twin.lose_next_write()
+        with pytest.raises(Transient):
+            case.crm.assign_task(key, heir)
+        case.twin.finish_task(key)
+        case.crm.assign_task(key, heir)
+        assert case.crm.task(key) == TaskState(key, completed=True, assignee=heir)
+
+    @pytest.mark.parametrize("completed", [True, False])
+    def test_task_of_the_task_manager_is_assigned(self, case: Bitrix24Case, completed: bool) -> None:
+        crm, known, heir = case.connect(open_task="task"), world(case), case.twin.seed_user(name="Boris")
+        key = crm.create_task(task([known.refs[LEAD]], assignee=known.owner))
+        if completed:
+            crm.complete_task(key)
+            assert crm.declaration.assigns_ticked_off
+        (before,) = case.twin.tasks()
+        crm.assign_task(key, heir)
+        assert case.twin.tasks() == [{**before, "assignee": heir}]
+        with pytest.raises(Rejected, match="Responsible"):
+            crm.assign_task(key, "99")
+        case.twin.remove("task", before["id"])
+        with pytest.raises(Gone):
+            crm.assign_task(key, heir)
 
     def test_tasks_of_the_task_manager(self, case: Bitrix24Case) -> None:
         known, since = world(case), a_moment_ago()

@@ -618,6 +618,19 @@ def test_a_to_do_is_open_until_it_is_ticked_off(twin: Bitrix24Twin, http: Client
     assert [(one["entityTypeId"], one["entityId"]) for one in bound] == [(LEAD, 1), (CONTACT, 1)]
 
 
+@pytest.mark.parametrize("method", ["crm.activity.todo.add", "crm.activity.add"])
+def test_an_activity_is_given_to_a_user_there_is(twin: Bitrix24Twin, http: Client, method: str) -> None:
+    anna = twin.seed_user(name="Anna")
+    made = http.result(method, **(todo(twin) if "todo" in method else {"fields": activity(twin)}))
+    key = made["id"] if isinstance(made, dict) else made
+    assert http.result("crm.activity.update", id=key, fields={"RESPONSIBLE_ID": anna}) is True
+    update = twin.ledger[-1]
+    assert (update.do, update.kind, update.id, update.fields) == ("update", "task", str(key), {"assignee": anna})
+    for nobody in (99, "", None):
+        assert http.refused("crm.activity.update", id=key, fields={"RESPONSIBLE_ID": nobody}) == (400, "")
+    assert http.result("crm.activity.get", id=key)["RESPONSIBLE_ID"] == anna
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [({"deadline": None}, "100"), ({"deadline": "soon"}, "WRONG_DATETIME_FORMAT"), ({"ownerId": 99}, "OWNER_NOT_FOUND"),
@@ -625,6 +638,7 @@ def test_a_to_do_is_open_until_it_is_ticked_off(twin: Bitrix24Twin, http: Client
 )  # fmt: skip
 def test_to_dos_the_portal_refuses(twin: Bitrix24Twin, http: Client, change: Json, code: str) -> None:
     assert http.refused("crm.activity.todo.add", **todo(twin, **change)) == (400, code)
+    assert twin.tasks() == []
 
 
 def test_a_card_is_bound_once(twin: Bitrix24Twin, http: Client) -> None:
@@ -669,6 +683,7 @@ def test_activities_the_portal_refuses(twin: Bitrix24Twin, http: Client, change:
     answer = http.send("crm.activity.add", {"fields": activity(twin, **change)})
     assert (answer.status_code, answer.json()["error"]) == (400, "")
     assert answer.json()["error_description"]
+    assert twin.tasks() == []
 
 
 def test_activities_are_listed_by_card_and_time(twin: Bitrix24Twin, http: Client, clock: ManualClock) -> None:
@@ -706,7 +721,10 @@ def test_tasks_of_the_task_manager(twin: Bitrix24Twin, http: Client) -> None:
     assert http.refused("tasks.task.complete", taskId=task["id"]) == (400, "ERROR_CORE")
     assert http.refused("tasks.task.get", taskId=99) == (400, "ERROR_CORE")
     assert http.refused("tasks.task.add", fields={"TITLE": "x"}) == (400, "ERROR_CORE")
+    stored = twin.tasks()
     assert http.refused("tasks.task.add", fields={"TITLE": "x", "RESPONSIBLE_ID": 99}) == (400, "ERROR_CORE")
+    assert http.refused("tasks.task.update", taskId=task["id"], fields={"TITLE": "x", "RESPONSIBLE_ID": 99})[0] == 400
+    assert twin.tasks() == stored
 
 
 # ---- telephony (10)

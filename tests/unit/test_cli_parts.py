@@ -93,6 +93,7 @@ def writes(crm: ReadOnly, call: CallDraft) -> dict[str, Callable[[], object]]:
         "update": lambda: crm.update(LEAD, Change(owner="1")),
         "create_task": lambda: crm.create_task(TASK),
         "complete_task": lambda: crm.complete_task("1"),
+        "assign_task": lambda: crm.assign_task("1", "2"),
         "log_call": lambda: crm.log_call(call),
         "add_note": lambda: crm.add_note((LEAD,), "text", "m"),
         "add_recording": lambda: crm.add_recording(Written.TASK, "1", "https://x.example"),

@@ -75,10 +75,11 @@ def add(call: Call) -> Result:
     fields = call.mapping("fields")
     _check_new(call, fields)
     entity, key = _owner(call, fields)
+    values = _values(call, fields)
     row = activity_row(call.state, entity=entity, key=key, user=call.user, subject="")
     row |= {"TYPE_ID": whole(fields["TYPE_ID"]), "PROVIDER_ID": "CRM_CALL" if whole(fields["TYPE_ID"]) == CALL else ""}
     _bind_communications(call, row, fields)
-    _write(call, row, fields)
+    _write(call, row, values)
     tell_made(call, row)
     return Result(row["ID"])
 
@@ -86,8 +87,7 @@ def add(call: Call) -> Result:
 def _check_new(call: Call, fields: Mapping[str, Any]) -> None:
     if not fields.get("SUBJECT"):
         raise Refused(400, "The field SUBJECT is not defined or empty.", NO_CODE)
-    if whole(fields.get("RESPONSIBLE_ID")) not in call.state.users:
-        raise Refused(400, "The field RESPONSIBLE_ID is not defined or invalid.", NO_CODE)
+    _check_responsible(call, fields)
     if whole(fields.get("TYPE_ID")) not in (1, CALL):
         raise Refused(400, "The field TYPE_ID is not defined or invalid.", NO_CODE)
     partners = as_list(fields.get("COMMUNICATIONS"))
@@ -95,6 +95,11 @@ def _check_new(call: Call, fields: Mapping[str, Any]) -> None:
         raise Refused(400, "The field COMMUNICATIONS is not defined or invalid.", NO_CODE)
     if len(partners) > 1:
         raise Refused(400, "The only one communication is allowed for activity of specified type.", NO_CODE)
+
+
+def _check_responsible(call: Call, fields: Mapping[str, Any]) -> None:
+    if whole(fields.get("RESPONSIBLE_ID")) not in call.state.users:
+        raise Refused(400, "The field RESPONSIBLE_ID is not defined or invalid.", NO_CODE)
 
 
 def _owner(call: Call, fields: Mapping[str, Any]) -> tuple[int, int]:
@@ -115,17 +120,24 @@ def _bind_communications(call: Call, row: Row, fields: Mapping[str, Any]) -> Non
         row["COMMUNICATIONS"].append({"VALUE": "", **partner})
 
 
-def _write(call: Call, row: Row, fields: Mapping[str, Any]) -> None:
+def _values(call: Call, fields: Mapping[str, Any]) -> Row:
+    """The fields as they are stored; a refusal leaves all as it was."""
+    values: Row = {}
     for name, value in fields.items():
         if name in TEXTS:
             _check_length(name, value)
-            row[name] = str(value)
+            values[name] = str(value)
         elif name in NUMBERS:
-            row[name] = whole(value) or 0
+            values[name] = whole(value) or 0
         elif name in TIMES:
-            row[name] = time_of(call.state, value)
+            values[name] = time_of(call.state, value)
         elif name == "COMPLETED":
-            row[name], row["STATUS"] = ("Y", "2") if str(value).upper() == "Y" else ("N", "1")
+            values[name], values["STATUS"] = ("Y", "2") if str(value).upper() == "Y" else ("N", "1")
+    return values
+
+
+def _write(call: Call, row: Row, values: Row) -> None:
+    row |= values
     if row["TYPE_ID"] == CALL:
         row["DEADLINE"] = row["START_TIME"]
     row |= {"LAST_UPDATED": call.state.now(), "EDITOR_ID": call.user}
@@ -160,8 +172,11 @@ def update(call: Call) -> Result:
     row, fields = _row(call), call.mapping("fields")
     if row["PROVIDER_ID"] == TODO and row["COMPLETED"] == "Y" and set(fields) - {"COMPLETED"}:
         raise Refused(400, "Completed activity can not be updated", "CAN_NOT_UPDATE_COMPLETED_TODO")
+    if "RESPONSIBLE_ID" in fields:
+        _check_responsible(call, fields)
+    values = _values(call, fields)
     tell_touched(call, row)
-    _write(call, row, fields)
+    _write(call, row, values)
     return Result(True)
 
 
@@ -211,9 +226,10 @@ def todo_add(call: Call) -> Result:
     responsible = whole(call.get("responsibleId")) or call.user
     if responsible not in call.state.users:
         raise Refused(400, "Responsible user not found", "100")
+    deadline = time_of(call.state, call.get("deadline"))
     row = activity_row(call.state, entity=entity, key=key, user=call.user, subject=str(call.get("title") or ""))
     row |= {"PROVIDER_ID": TODO, "DESCRIPTION": str(call.get("description") or ""), "DESCRIPTION_TYPE": BB,
-            "RESPONSIBLE_ID": responsible, "DEADLINE": time_of(call.state, call.get("deadline"))}  # fmt: skip
+            "RESPONSIBLE_ID": responsible, "DEADLINE": deadline}  # fmt: skip
     tell_made(call, row)
     return Result({"id": row["ID"]})
 

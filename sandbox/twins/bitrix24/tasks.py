@@ -47,8 +47,9 @@ def add(call: Call) -> Result:
     for name in ("TITLE", "RESPONSIBLE_ID"):
         if not fields.get(name):
             raise Refused(400, f"Field {name} is required", "ERROR_CORE")
+    values = _values(call, fields)
     row = task_row(call.state, "", call.user)
-    _write(call, row, fields)
+    row |= values
     key = ("task", str(row["ID"]))
     call.twin.recorder.made(key, "task", "task", lambda: _words(call, row))
     return Result({"task": shown(row)})
@@ -58,18 +59,19 @@ def _words(call: Call, row: Row) -> dict[str, Any]:
     return task_words(row, call.twin.marker_in_text, call.twin.account.webhook_user)
 
 
-def _write(call: Call, row: Row, fields: dict[str, Any]) -> None:
-    row |= {name: str(fields[name]) for name in WRITABLE if name in fields}
+def _values(call: Call, fields: dict[str, Any]) -> Row:
+    """The fields as they are stored; a refusal leaves all as it was."""
+    values: Row = {name: str(fields[name]) for name in WRITABLE if name in fields}
     if "RESPONSIBLE_ID" in fields:
-        row["RESPONSIBLE_ID"] = whole(fields["RESPONSIBLE_ID"])
-    if row["RESPONSIBLE_ID"] not in call.state.users:
-        raise Refused(400, "Responsible is not found", "ERROR_CORE")
+        values["RESPONSIBLE_ID"] = whole(fields["RESPONSIBLE_ID"])
+        if values["RESPONSIBLE_ID"] not in call.state.users:
+            raise Refused(400, "Responsible is not found", "ERROR_CORE")
     if fields.get("DEADLINE"):
-        row["DEADLINE"] = time_of(call.state, fields["DEADLINE"])
+        values["DEADLINE"] = time_of(call.state, fields["DEADLINE"])
     if "UF_CRM_TASK" in fields:
         codes = [str(code) for code in as_list(fields["UF_CRM_TASK"])]
-        row["UF_CRM_TASK"] = [code for code in codes if CODE.fullmatch(code)]
-    row["CHANGED_DATE"] = call.state.now()
+        values["UF_CRM_TASK"] = [code for code in codes if CODE.fullmatch(code)]
+    return {**values, "CHANGED_DATE": call.state.now()}
 
 
 def _row(call: Call) -> Row:
@@ -84,9 +86,9 @@ def get(call: Call) -> Result:
 
 
 def update(call: Call) -> Result:
-    row = _row(call)
+    row, values = _row(call), _values(call, call.mapping("fields"))
     _tell(call, row)
-    _write(call, row, call.mapping("fields"))
+    row |= values
     return Result({"task": shown(row)})
 
 

@@ -69,7 +69,9 @@ class Declaration:
 
     `kinds` maps the neutral kinds it has to its own words; `phone_kinds` are those that carry a phone number;
     `search_lag` is how long a new record may stay invisible to its search; `time_out` bounds one request in seconds;
-    `name_length` and `text_length` are the longest texts it takes; `assumed` lists what nobody could verify.
+    `assigns_ticked_off` says whether a task can be given to another user after somebody ticked it off, as one always can that
+    is open or was completed when it was made. `name_length` and `text_length` are the longest texts it takes; `assumed` lists
+    what nobody could verify.
     """
 
     vendor: str
@@ -82,6 +84,7 @@ class Declaration:
     search_lag: timedelta
     rate: Rate
     requests: Requests
+    assigns_ticked_off: bool = True
     time_out: float = 8.0
     name_length: int = 255
     text_length: int = 60_000
@@ -273,6 +276,11 @@ class Crm(Protocol):
     def create_task(self, draft: TaskDraft) -> str: ...
 
     def complete_task(self, task_id: str) -> None: ...
+
+    def assign_task(self, task_id: str, user: str) -> None:
+        """Give a task to another user of the CRM; repeating it changes nothing. Raises Gone when it has been deleted, and
+        Rejected when it was ticked off where that is the end of it (`Declaration.assigns_ticked_off`)."""
+        ...
 
     def task(self, task_id: str) -> TaskState: ...
 

@@ -170,6 +170,9 @@ class Altegio:
     def complete_task(self, task_id: str) -> None:
         _no_tasks("complete task")
 
+    def assign_task(self, task_id: str, user: str) -> None:
+        _no_tasks("assign task")
+
     def task(self, task_id: str) -> TaskState:
         _no_tasks("read task")
 

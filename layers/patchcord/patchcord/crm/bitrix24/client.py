@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,7 +46,9 @@ class Bitrix24:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.declaration = DECLARATION if connection.has_leads else without_leads(DECLARATION)
+        declaration = DECLARATION if connection.has_leads else without_leads(DECLARATION)
+        # open tasks of the task manager can be changed when they are done, to-dos of a card cannot (9)
+        self.declaration = replace(declaration, assigns_ticked_off=connection.open_task == "task")
         self._rest = Rest(connection)
         self.http = self._rest.http
         self._mapped = MappedFields()
@@ -122,6 +125,15 @@ class Bitrix24:
             self._rest.call("tasks.task.complete" if is_task else "crm.activity.update", done, "complete task")
         except Rejected:
             if not self.task(task_id).completed:
+                raise
+
+    def assign_task(self, task_id: str, user: str) -> None:
+        """Whose a to-do is that was ticked off cannot be changed any more (9); a refusal is none if it is that user's already."""
+        command = writing.assignment(writing.existing(task_id.removeprefix(TASK)), user, is_task=task_id.startswith(TASK))
+        try:
+            self._call(command, "assign task")
+        except Rejected:
+            if self.task(task_id).assignee != user:
                 raise
 
     def task(self, task_id: str) -> TaskState:

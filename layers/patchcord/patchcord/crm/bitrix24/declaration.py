@@ -33,6 +33,7 @@ DECLARATION = Declaration(
     due=DuePrecision.MINUTE,
     logs=frozenset({LogKind.CALL, LogKind.NOTE, LogKind.CALL_ENTITY}),
     tasks=True,
+    assigns_ticked_off=False,
     search_lag=timedelta(minutes=2),
     # the leaky bucket of most plans: 50 at once, 2 a second after that; a batch is one request (2)
     rate=Rate(units=50, window=timedelta(seconds=25)),
@@ -53,6 +54,7 @@ DECLARATION = Declaration(
         "A contact's name holds 50 characters, other names 255.",
         "The creator of a record is the user of the webhook or application; it cannot be set.",
         "A task that waits for control counts as completed (9).",
+        "A completed call activity or task of the task manager can be given to another user; a to-do that is done cannot (9).",
     ),
 )
 

@@ -235,6 +235,14 @@ def portal_task(draft: TaskDraft, me: str) -> Command:
     return Command("tasks.task.add", {"fields": _given(fields)})
 
 
+def assignment(key: int, user: str, *, is_task: bool) -> Command:
+    """What gives an activity, or a task of the task manager, to a user."""
+    fields = {"RESPONSIBLE_ID": whole(user, "assignee")}
+    if is_task:
+        return Command("tasks.task.update", {"taskId": key, "fields": fields})
+    return Command("crm.activity.update", {"id": key, "fields": fields})
+
+
 def done_task(draft: TaskDraft, targets: Sequence[Ref], me: str) -> Command:
     """A completed task: a call activity that is done, without a direction (9)."""
     fields = _activity(draft.marker, draft.title, plain_text(draft.text, draft.recording), targets)

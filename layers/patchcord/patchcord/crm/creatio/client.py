@@ -203,8 +203,13 @@ class Creatio:
         return told.lower()
 
     def complete_task(self, task_id: str) -> None:
-        body = {"StatusId": self._connection.ids["completed"]}
-        self._change(Part(task_id, RecordKind.CONTACT, "Activity", task_id, body, creates=False), "complete task")
+        self._change_task(task_id, {"StatusId": self._connection.ids["completed"]}, "complete task")
+
+    def assign_task(self, task_id: str, user: str) -> None:
+        self._change_task(task_id, {"OwnerId": writing.guid(user, "assignee")}, "assign task")
+
+    def _change_task(self, task_id: str, body: writing.Body, operation: str) -> None:
+        self._change(Part(task_id, RecordKind.CONTACT, "Activity", task_id, body, creates=False), operation)
 
     def task(self, task_id: str) -> TaskState:
         status = queries.expanded("Status", "Id,Finish", self._connection)

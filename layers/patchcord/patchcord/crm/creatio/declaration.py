@@ -53,6 +53,7 @@ DECLARATION = Declaration(
         "After 429 or 503 ten seconds are a good pause; no limit is documented (2).",
         "The creator of a record is the API user; it cannot be set.",
         "Texts are counted in UTF-16 units.",
+        "A completed activity can be given to another user (8).",
     ),
 )
 

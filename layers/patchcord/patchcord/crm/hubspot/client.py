@@ -201,6 +201,9 @@ class HubSpot:
     def complete_task(self, task_id: str) -> None:
         self._patch(TASKS, task_id, {"hs_task_status": "COMPLETED"})
 
+    def assign_task(self, task_id: str, user: str) -> None:
+        self._patch(TASKS, task_id, writing.assignment(user))
+
     def task(self, task_id: str) -> TaskState:
         row = self._read(TASKS, task_id, "hs_task_status", "hubspot_owner_id")
         completed = reading.value(row, "hs_task_status") == "COMPLETED"

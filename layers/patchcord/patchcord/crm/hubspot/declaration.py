@@ -55,6 +55,7 @@ DECLARATION = Declaration(
         "Tasks, calls and notes need the scopes of contacts, none of their own (2.3).",
         "A recording's address that the call refuses goes into the call's text (10.3).",
         "The account's midnight is not known: when the day's requests are spent, one is tried each hour (3).",
+        "A completed task can be given to another user (10.2).",
     ),
 )
 """With leads. A look-up takes two searches by number, contacts and companies, and one for each of leads and deals (6, 14)."""

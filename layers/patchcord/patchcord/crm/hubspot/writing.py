@@ -202,6 +202,11 @@ def task_body(draft: TaskDraft, own: Mapping[str, str]) -> Body:
     return body_with(_said(properties), TASKS, draft.targets)
 
 
+def assignment(user: str) -> Properties:
+    """The properties that give a task to an owner."""
+    return _said({"hubspot_owner_id": _owner(user)})
+
+
 def call_body(draft: CallDraft, own: Mapping[str, str], *, linked: bool) -> Body:
     """A call; its owner is who talked (10.3). Not `linked`: the recording stands in the text."""
     incoming = draft.call_type is CallType.IN

@@ -207,6 +207,9 @@ class Kommo:
     def complete_task(self, task_id: str) -> None:
         self._patch_task(task_id, {"is_completed": True}, "complete task")
 
+    def assign_task(self, task_id: str, user: str) -> None:
+        self._patch_task(task_id, {"responsible_user_id": writing.whole(user, "assignee")}, "assign task")
+
     def _patch_task(self, task_id: str, body: Body, operation: str) -> None:
         self.http.call("PATCH", _path(TASKS, task_id), json=body, operation=operation, cost="write")
 

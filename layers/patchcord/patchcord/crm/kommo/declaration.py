@@ -51,6 +51,7 @@ DECLARATION = Declaration(
         "Custom fields of the sorts number, date and flag take no texts; texts are converted after a refusal (6).",
         "Names take 255 characters, short fields 256, tasks and notes 20,000; longer ones are cut (6).",
         "After 429 a pause of two seconds is enough; a 403 that is no JSON is the block of our address (2, 3).",
+        "A completed task can be given to another user (8).",
     ),
 )  # fmt: skip
 

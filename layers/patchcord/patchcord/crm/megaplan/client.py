@@ -168,6 +168,13 @@ class Megaplan:
             if not self.task(task_id).completed:
                 raise
 
+    def assign_task(self, task_id: str, user: str) -> None:
+        self._change_todo(task_id, {"responsible": writing.link(reading.EMPLOYEE, user)}, "assign task")
+
+    def _change_todo(self, todo: str, fields: Mapping[str, Any], operation: str) -> None:
+        """The id stands in the body as well, without it another todo would be made (3)."""
+        self._talk.ask(Question(operation, _path(TODOS, todo), body={"contentType": "Todo", "id": todo, **fields}))
+
     def task(self, task_id: str) -> TaskState:
         row = self._todo(task_id, "status", "responsible")
         return TaskState(
@@ -240,11 +247,10 @@ class Megaplan:
             self._record_call(written_id, link)
 
     def _record_todo(self, todo: str, link: str) -> None:
-        """Into the todo's text. The id stands in the body as well, without it another todo would be made (3)."""
+        """Into the todo's text."""
         text = str(self._todo(todo, "description").get("description") or "")
         if not reading.has_link(text, link):
-            body = {"contentType": "Todo", "id": todo, "description": text + writing.link_html(link)}
-            self._talk.ask(Question("add recording", _path(TODOS, todo), body=body))
+            self._change_todo(todo, {"description": text + writing.link_html(link)}, "add recording")
 
     def _record_call(self, call: str, link: str) -> None:
         """By the provider's id, which changes the call without showing it to anybody (8)."""

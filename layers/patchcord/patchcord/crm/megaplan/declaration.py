@@ -44,6 +44,7 @@ DECLARATION = Declaration(
         "A missed call has the type `miss`, an outgoing one that nobody took `fail` (8).",
         "A client's card has the address /crm/<id>/card/ (12).",
         "An administrator is who may edit the rights of employees.",
+        "A finished todo can be given to another user (6).",
     ),
 )
 

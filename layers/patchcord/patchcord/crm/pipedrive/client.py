@@ -215,6 +215,10 @@ class Pipedrive:
     def complete_task(self, task_id: str) -> None:
         self.http.call("PATCH", _path(ACTIVITIES, task_id), json={"done": True}, operation="complete task", cost="write")
 
+    def assign_task(self, task_id: str, user: str) -> None:
+        body = {"owner_id": writing.whole(user, "assignee")}
+        self.http.call("PATCH", _path(ACTIVITIES, task_id), json=body, operation="assign task", cost="write")
+
     def task(self, task_id: str) -> TaskState:
         row = self._activity(task_id)
         return TaskState(str(row.get("id")), row.get("done") is True, reading.text_id(row.get("owner_id")))

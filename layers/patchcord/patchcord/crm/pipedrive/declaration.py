@@ -39,6 +39,7 @@ DECLARATION = Declaration(
         "The creator of a record is the user of the token; it cannot be set.",
         "A name longer than 255 characters is refused, so it is cut.",
         "Custom fields of the sorts enum, set and number take ids and numbers; texts are converted after a refusal (12).",
+        "A completed activity can be given to another user (10.2).",
     ),
 )
 

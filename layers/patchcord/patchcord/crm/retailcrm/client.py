@@ -174,6 +174,9 @@ class RetailCrm:
         if row.get("complete") is not True:
             self._edit_task(str(row.get("id")), self._performer_of(row), {"complete": True}, "complete task")
 
+    def assign_task(self, task_id: str, user: str) -> None:
+        self._edit_task(task_id, user, {}, "assign task")
+
     def task(self, task_id: str) -> TaskState:
         row = self._task(task_id)
         return TaskState(str(row.get("id")), row.get("complete") is True, reading.performer_of(row))

@@ -235,6 +235,9 @@ class Salesforce:
         body = {"Status": self._connection.completed_status}
         self._call("PATCH", _record_path("Task", task_id), "complete task", json=body, cost="write")
 
+    def assign_task(self, task_id: str, user: str) -> None:
+        self._call("PATCH", _record_path("Task", task_id), "assign task", json=writing.assignment(user), cost="write")
+
     def task(self, task_id: str) -> TaskState:
         row = self._read_task(task_id, "Id", "IsClosed", "OwnerId")
         return TaskState(str(row.get("Id") or task_id), row.get("IsClosed") is True, reading.person(row.get("OwnerId")))

@@ -48,6 +48,7 @@ DECLARATION = Declaration(
         "A note is a completed task without a date (11).",
         "Person accounts are found as contacts (6.2).",
         "The creator of a record is the integration user; it cannot be set.",
+        "A completed task can be given to another user (10.2).",
     ),
 )
 

@@ -242,6 +242,11 @@ def task_body(draft: TaskDraft, connection: Connection, now: datetime) -> Body:
     )
 
 
+def assignment(user: str) -> Body:
+    """What gives a task to a user or a queue."""
+    return {"OwnerId": _owner(user, "assignee")}
+
+
 def call_body(draft: CallDraft, connection: Connection) -> Body:
     """A completed call on its day, or a note (10.2, 11)."""
     body = _text_words(draft.title, draft.text, draft.recording, draft.targets, draft.marker, connection)

@@ -167,6 +167,9 @@ class SendPulse:
             raise Rejected(VENDOR, "complete task", "the task stands on no board that has a done column", 400)
         self._account.send("PUT", _task_path(task_id), {"stepId": step}, "complete task")
 
+    def assign_task(self, task_id: str, user: str) -> None:
+        self._account.send("PUT", _task_path(task_id), {"responsibleId": writing.whole(user, "assignee")}, "assign task")
+
     def task(self, task_id: str) -> TaskState:
         row = self._task(task_id)
         done = reading.is_done(row, None) or reading.is_done(row, self._account.done_step(row.get("boardId")))

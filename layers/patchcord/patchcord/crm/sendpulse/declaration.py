@@ -47,6 +47,7 @@ DECLARATION = Declaration(
         "Names longer than 255 characters are refused, so they are cut; the file says so of deals only (5).",
         "After a limit of a second one second is enough; after any other limit a minute (3).",
         "The address of a contact's card is guessed after the deal's (11).",
+        "A change of a task keeps what it does not name; a completed one can be given to another user (7).",
     ),
 )
 

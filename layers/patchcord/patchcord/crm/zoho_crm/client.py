@@ -109,6 +109,10 @@ class ZohoCrm:
         body = {"data": [{"Status": self._connection.task_completed}]}
         self._api.call(Part("task", "PUT", path_of(TASKS, task_id), body), "complete task", "write")
 
+    def assign_task(self, task_id: str, user: str) -> None:
+        body = {"data": [{"Owner": writing.reference(user, "assignee")}]}
+        self._api.call(Part("task", "PUT", path_of(TASKS, task_id), body), "assign task", "write")
+
     def task(self, task_id: str) -> TaskState:
         """A task is completed when it says so or has a time of closing, which Zoho itself sets (8)."""
         row = self._api.row(TASKS, task_id, "Status,Closed_Time,Owner", "read task")

@@ -49,6 +49,7 @@ DECLARATION = Declaration(
         "Administrators have the profile called Administrator (11).",
         "Tags are made by their name with the record.",
         "A phone, marker or lookup field that does not exist is passed over by Zoho without a word; the check tells it.",
+        "A completed task can be given to another user, unlike a finished call (8, 9).",
     ),
 )
 

@@ -194,6 +194,9 @@ class ZohoDesk:
     def complete_task(self, task_id: str) -> None:
         self._call("PATCH", _path("tasks", task_id), "complete task", {"status": self._connection.task_completed})
 
+    def assign_task(self, task_id: str, user: str) -> None:
+        self._call("PATCH", _path("tasks", task_id), "assign task", {"ownerId": writing.whole(user, "assignee")})
+
     def task(self, task_id: str) -> TaskState:
         row = self.read("tasks", task_id)
         completed = reading.is_closed(row, self._connection.task_completed)

@@ -44,6 +44,7 @@ DECLARATION = Declaration(
         "Agents are all listed without a status; an administrator has the role permission `Admin` (11).",
         "`Completed` closes a task, also at its creation (8).",
         "Not more than ten requests a second keep the limit of calls at the same time (2).",
+        "A completed task can be given to another user (8).",
     ),
 )
 
