@@ -1,8 +1,8 @@
 """Keeping promises: messages come back until their event is carried out (design 2).
 
 A message whose event is settled is dropped. One that cannot be finished now is made invisible for longer each time, and
-after eight tries over more than six hours SQS moves it to the dead-letter queue. While a CRM refuses our credentials,
-messages are sent anew, so that waiting for a person uses up no try.
+after eight tries over more than six hours SQS moves it to the dead-letter queue. Waiting uses up no try: while a CRM refuses
+our credentials, has no more requests left for us, or the function's time is over, messages are sent anew.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from patchcord.service.accept import Service, tell
+from patchcord.scenarios.routing import routes
+from patchcord.service.accept import SOONER, Service, tell
 from patchcord.service.clock import Deadline
+from patchcord.service.gate import kept_for_routing
+from patchcord.service.line import Line
+from patchcord.service.projects import Project
 from patchcord.service.work import Report, Status
 from patchcord.store.port import CallKey, Queue, Store
 
@@ -32,6 +36,15 @@ PAUSES = (
 
 PARKED_PAUSE = timedelta(minutes=15)
 
+ENOUGH = 20.0
+"""Seconds that an event may need. With less of the function's time left none is begun: it would be given up half-way."""
+
+NEXT_PAUSE = timedelta(seconds=5)
+"""When a message comes again for which the function had no time."""
+
+RATE_LIMIT = "rate_limit"
+"""The reason of a report on an event for which no more requests were left (service/perform.py)."""
+
 
 @dataclass(eq=False)
 class Unfinished(Exception):
@@ -43,7 +56,7 @@ class Unfinished(Exception):
 @dataclass(frozen=True, slots=True)
 class Message:
     """A promise as SQS delivers it. `received` counts its deliveries, this one included; `once` is a look ahead of the
-    promise, which stays."""
+    promise, which stays; `turn` is when it may come again, if it has lined up for the CRM's rate."""
 
     key: CallKey
     event: str
@@ -52,6 +65,11 @@ class Message:
     received: int
     redriven: bool
     once: bool
+    turn: datetime | None = None
+
+    def lined_up(self, turn: datetime) -> str:
+        """The body of the message that comes at this turn."""
+        return json.dumps({**json.loads(self.body), "turn": turn.isoformat()})
 
 
 def message_of(record: Mapping[str, Any]) -> Message:
@@ -65,6 +83,7 @@ def message_of(record: Mapping[str, Any]) -> Message:
         received=int(record.get("attributes", {}).get("ApproximateReceiveCount", "1")),
         redriven=bool(promise.get("redriven")),
         once=bool(promise.get("once")),
+        turn=datetime.fromisoformat(promise["turn"]) if "turn" in promise else None,
     )
 
 
@@ -102,6 +121,11 @@ class Retrier:
         if project is None:
             self._queue.bury(message.body, "the project does not exist any more")
             return
+        if not deadline.allows(ENOUGH):
+            self._queue.promise(message.body, NEXT_PAUSE)
+            return
+        if self._must_queue(project, message):
+            return
         begun = time.monotonic()
         with self._service.observer.call(message.key.project, message.key.call):
             self._service.observer.count("Retried")
@@ -114,9 +138,35 @@ class Retrier:
             )
             self._service.observer.reported(report, project.settings.crm.vendor, (time.monotonic() - begun) * 1000)
             tell(self._service, project, message.key, report, deadline)
-        self._conclude(message, report)
+        self._conclude(project, message, report)
 
-    def _conclude(self, message: Message, report: Report) -> None:
+    def _must_queue(self, project: Project, message: Message) -> bool:
+        """Whether it is not this message's turn. Who has no turn yet does not go past those who have."""
+        now = self._service.clock.now()
+        if message.turn is not None and message.turn > now:
+            self._queue.promise(message.body, message.turn - now)  # SQS delays for a quarter of an hour at most
+            return True
+        if message.turn is None and self._line(project).last() is not None:
+            self._line_up(project, message, now)
+            return True
+        return False
+
+    def _line_up(self, project: Project, message: Message, not_before: datetime) -> None:
+        """Give the message a turn. A look ahead of the promise gets one ahead of the promise, or none."""
+        turn = self._line(project).turn(not_before, SOONER if message.once else None)
+        if turn is not None:
+            # sent before the received one is acknowledged, as below
+            self._queue.promise(message.lined_up(turn), turn - self._service.clock.now())
+
+    def _line(self, project: Project) -> Line:
+        crm = self._service.projects.crm(project)
+        kept_free = kept_for_routing(crm) if routes(project.settings) else 0
+        return Line(self._store, project.name, crm, self._service.clock, kept_free)
+
+    def _conclude(self, project: Project, message: Message, report: Report) -> None:
+        if report.status is Status.WAITING and report.reason == RATE_LIMIT:
+            self._line_up(project, message, self._service.clock.now() + (report.retry_after or timedelta(0)))
+            return
         if message.once:
             return
         if report.status is Status.PARKED:
