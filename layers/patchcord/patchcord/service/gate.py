@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from patchcord.crm.errors import CrmError, Transient
 from patchcord.crm.port import Crm
 from patchcord.service.clock import Clock
-from patchcord.store.port import Blocked, Store, Wait
+from patchcord.store.port import Blocked, Granted, Store, Wait
 
 PARTS = 2
 """Into how many windows of ours a vendor's rolling window is cut. Any rolling window touches at most one more of them,
@@ -52,21 +52,22 @@ def window_of(crm: Crm) -> timedelta:
     return (crm.declaration.rate.window + UNDER_WAY) / PARTS
 
 
-def share_of(crm: Crm, kept_free: int = 0) -> int:
-    """The units that a window of ours holds, less those that are kept free."""
-    return max(1, crm.declaration.rate.units // (PARTS + 1) - kept_free)
+def share_of(crm: Crm) -> int:
+    """The units that a window of ours holds."""
+    return max(1, crm.declaration.rate.units // (PARTS + 1))
 
 
 def kept_for_routing(crm: Crm) -> int:
-    """The units of a window that are kept for routing: one look-up, but never more than half."""
-    return min(look_up_cost(crm), crm.declaration.rate.units // (PARTS + 1) // 2)
+    """The units of a window that are kept for routing: one look-up."""
+    return min(look_up_cost(crm), share_of(crm))
 
 
 @dataclass
 class Gate:
     """Lets one worker's requests through. `units` are bought ahead, so that an event costs one round trip.
 
-    `kept_free` are the units of each window that only `routing` may use: a caller waits for it, an event does not.
+    `kept_free` are the units of each window that are `routing`'s until the window is half over: a caller waits for it, an
+    event does not. What routing has not used by then is free for all.
     `left` are the units in hand. They are good until their window ends: whoever comes too late with them, because the CRM
     answers slowly, would use them beside those of a later window, and the vendor would count more than it allows.
     """
@@ -91,33 +92,40 @@ class Gate:
 
     @property
     def _most(self) -> int:
-        """What one window of ours holds for this worker. A look-up for routing is cut in two only in a window in use."""
-        whole = share_of(self.crm, self.kept_free)
+        """What one window of ours holds for this worker. A look-up for routing is never cut in two."""
+        whole = share_of(self.crm)
         return max(whole, look_up_cost(self.crm)) if self.routing else whole
 
     def _have(self, units: int) -> None:
         if self.clock.now() >= self.good_until:
             self.left = 0
         while self.left < units:
-            self.left += self._take(min(units - self.left, self._most))
+            portion = min(units - self.left, self._most)
+            self._take(portion)
+            self.left += portion
 
-    def _take(self, units: int) -> int:
-        """Take units, for routing perhaps fewer; how many."""
+    def _take(self, units: int) -> None:
         window, begun = window_of(self.crm), self.clock.now()
         patience = LONGEST_WAIT if self.good_until == LONG_AGO else ONCE_BEGUN
         while True:
             now = self.clock.now()
-            answer = self.store.take(self.project, self.crm.declaration.vendor, units, self._most, window, now)
-            if isinstance(answer, Blocked):
-                raise Shut(answer.reason)
+            opened = now - (now - LONG_AGO) % window
+            all_free = opened + window / 2 if self.kept_free else now
+            most = self._most - (self.kept_free if now < all_free else 0)
+            answer = self._asked(units, most, window, now) if units <= most else Wait(all_free, cooling=False)
             if not isinstance(answer, Wait):
-                self.good_until = now - (now - LONG_AGO) % window + window
-                return units
-            if answer.cooling or answer.until - begun > patience:
-                raise NotNow(answer.until, answer.cooling)
-            if self.routing:  # in a window in use there is no more than what was kept
-                units = min(units, max(1, kept_for_routing(self.crm)))
-            self.clock.sleep(max(0.01, (answer.until - now).total_seconds()))
+                self.good_until = opened + window
+                return
+            due = answer.until if answer.cooling or now >= all_free else all_free
+            if answer.cooling or due - begun > patience:
+                raise NotNow(due, answer.cooling)
+            self.clock.sleep(max(0.01, (due - now).total_seconds()))
+
+    def _asked(self, units: int, most: int, window: timedelta, now: datetime) -> Granted | Wait:
+        answer = self.store.take(self.project, self.crm.declaration.vendor, units, most, window, now)
+        if isinstance(answer, Blocked):
+            raise Shut(answer.reason)
+        return answer
 
     def note(self, error: CrmError) -> timedelta | None:
         """Let everybody cool down if the vendor says so; the pause until this worker's next try."""

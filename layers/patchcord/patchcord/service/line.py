@@ -28,7 +28,6 @@ class Line:
     project: str
     crm: Crm
     clock: Clock
-    kept_free: int = 0
 
     def last(self) -> datetime | None:
         """The last turn that was given, None when nobody is in the line any more."""
@@ -49,7 +48,7 @@ class Line:
         """How long the rate takes for an event, counted as one that needs little: the bucket is never full for nobody."""
         requests = self.crm.declaration.requests
         units = requests.look_up * self.crm.declaration.rate.cost("search") + requests.task
-        return window_of(self.crm) * units / share_of(self.crm, self.kept_free)
+        return window_of(self.crm) * units / share_of(self.crm)
 
     @property
     def _name(self) -> str:

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from patchcord.scenarios.routing import routes
 from patchcord.service.accept import SOONER, Service, tell
 from patchcord.service.clock import Deadline
-from patchcord.service.gate import kept_for_routing
 from patchcord.service.line import Line
 from patchcord.service.projects import Project
 from patchcord.service.work import Report, Status
@@ -159,9 +157,7 @@ class Retrier:
             self._queue.promise(message.lined_up(turn), turn - self._service.clock.now())
 
     def _line(self, project: Project) -> Line:
-        crm = self._service.projects.crm(project)
-        kept_free = kept_for_routing(crm) if routes(project.settings) else 0
-        return Line(self._store, project.name, crm, self._service.clock, kept_free)
+        return Line(self._store, project.name, self._service.projects.crm(project), self._service.clock)
 
     def _conclude(self, project: Project, message: Message, report: Report) -> None:
         if report.status is Status.WAITING and report.reason == RATE_LIMIT:
