@@ -215,12 +215,12 @@ def played(here: Stage, count: int, callers: int, beside: int) -> Outcome:
     """The second project alone, then the burst with it beside; returns when nothing is promised any more."""
     outcome = Outcome(events(count))
     pollers = [here.clock.start(here.poll) for _ in range(POLLERS)]
-    here.clock.start(here.beside, outcome.alone, beside, OTHERS, 3.0).join()
+    here.clock.start(here.beside, outcome.alone, beside, OTHERS, 2.0).join()
     begun = here.clock.seconds()
     threads = [
         here.clock.start(here.burst, outcome),
         here.clock.start(here.call_in, outcome, callers, 3.0),
-        here.clock.start(here.beside, outcome.during, beside, OTHERS + beside, 3.0),
+        here.clock.start(here.beside, outcome.during, beside, OTHERS + beside, 2.0),
         here.clock.start(_until_empty, here),
     ]
     for thread in threads:

@@ -47,14 +47,19 @@ def look_up_cost(crm: Crm) -> int:
     return (declaration.requests.look_up_known or declaration.requests.look_up) * declaration.rate.cost("search")
 
 
+def parts_of(crm: Crm) -> int:
+    """Into how many windows the vendor's is cut: not so many that a look-up, which is made at once, does not fit into one."""
+    return PARTS if look_up_cost(crm) <= crm.declaration.rate.units // (PARTS + 1) else 1
+
+
 def window_of(crm: Crm) -> timedelta:
     """How long a window of ours is."""
-    return (crm.declaration.rate.window + UNDER_WAY) / PARTS
+    return (crm.declaration.rate.window + UNDER_WAY) / parts_of(crm)
 
 
 def share_of(crm: Crm) -> int:
     """The units that a window of ours holds."""
-    return max(1, crm.declaration.rate.units // (PARTS + 1))
+    return max(1, crm.declaration.rate.units // (parts_of(crm) + 1))
 
 
 def kept_for_routing(crm: Crm) -> int:
@@ -83,24 +88,18 @@ class Gate:
 
     def reserve(self, units: int) -> None:
         """Have `units` in hand, or as many as one window holds. Waits a moment for an empty bucket; raises NotNow or Shut."""
-        self._have(min(units, self._most))
+        self._have(min(units, share_of(self.crm)))
 
     def spend(self, units: int) -> None:
         """Use units that were reserved, or others."""
         self._have(units)
         self.left -= units
 
-    @property
-    def _most(self) -> int:
-        """What one window of ours holds for this worker. A look-up for routing is never cut in two."""
-        whole = share_of(self.crm)
-        return max(whole, look_up_cost(self.crm)) if self.routing else whole
-
     def _have(self, units: int) -> None:
         if self.clock.now() >= self.good_until:
             self.left = 0
         while self.left < units:
-            portion = min(units - self.left, self._most)
+            portion = min(units - self.left, share_of(self.crm))
             self._take(portion)
             self.left += portion
 
@@ -111,7 +110,7 @@ class Gate:
             now = self.clock.now()
             opened = now - (now - LONG_AGO) % window
             all_free = opened + window / 2 if self.kept_free else now
-            most = self._most - (self.kept_free if now < all_free else 0)
+            most = share_of(self.crm) - (self.kept_free if now < all_free else 0)
             answer = self._asked(units, most, window, now) if units <= most else Wait(all_free, cooling=False)
             if not isinstance(answer, Wait):
                 self.good_until = opened + window

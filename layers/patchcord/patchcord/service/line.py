@@ -35,9 +35,8 @@ class Line:
         return None if text is None else datetime.fromisoformat(text)
 
     def turn(self, not_before: datetime, patience: timedelta | None = None) -> datetime | None:
-        """The next turn, at or after `not_before`; None, and nobody's, when it would not come within `patience`."""
-        last = self.last()
-        turn = not_before if last is None else max(not_before, last + self._gap)
+        """The next turn, after `not_before`; None, and nobody's, when it would not come within `patience`."""
+        turn = max(not_before, self.last() or not_before) + self._gap
         if patience is not None and turn - self.clock.now() > patience:
             return None
         self.store.keep(self.project, self._name, turn.isoformat(), turn)

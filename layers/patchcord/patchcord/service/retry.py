@@ -34,14 +34,15 @@ PAUSES = (
 
 PARKED_PAUSE = timedelta(minutes=15)
 
-ENOUGH = 20.0
-"""Seconds that an event may need. With less of the function's time left none is begun: it would be given up half-way."""
+ENOUGH, WHOLE = 20.0, 28.0
+"""Seconds of the function's time: with less left than may be needed no event of the batch is begun, and one that was begun
+with less than the whole and could not be finished for it has not failed."""
 
 NEXT_PAUSE = timedelta(seconds=5)
 """When a message comes again for which the function had no time."""
 
-RATE_LIMIT = "rate_limit"
-"""The reason of a report on an event for which no more requests were left (service/perform.py)."""
+RATE_LIMIT, OUT_OF_TIME = "rate_limit", "out_of_time"
+"""Reasons of reports (service/perform.py): the CRM lets no more requests through; no effect could end in time."""
 
 
 @dataclass(eq=False)
@@ -124,7 +125,7 @@ class Retrier:
             return
         if self._must_queue(project, message):
             return
-        begun = time.monotonic()
+        begun, whole = time.monotonic(), deadline.allows(WHOLE)
         with self._service.observer.call(message.key.project, message.key.call):
             self._service.observer.count("Retried")
             report = self._service.performer.resume(
@@ -136,7 +137,7 @@ class Retrier:
             )
             self._service.observer.reported(report, project.settings.crm.vendor, (time.monotonic() - begun) * 1000)
             tell(self._service, project, message.key, report, deadline)
-        self._conclude(project, message, report)
+        self._conclude(project, message, report, whole=whole)
 
     def _must_queue(self, project: Project, message: Message) -> bool:
         """Whether it is not this message's turn. Who has no turn yet does not go past those who have."""
@@ -159,15 +160,17 @@ class Retrier:
     def _line(self, project: Project) -> Line:
         return Line(self._store, project.name, self._service.projects.crm(project), self._service.clock)
 
-    def _conclude(self, project: Project, message: Message, report: Report) -> None:
-        if report.status is Status.WAITING and report.reason == RATE_LIMIT:
+    def _conclude(self, project: Project, message: Message, report: Report, *, whole: bool) -> None:
+        waiting = report.status is Status.WAITING
+        if waiting and report.reason == RATE_LIMIT:
             self._line_up(project, message, self._service.clock.now() + (report.retry_after or timedelta(0)))
+        elif message.once:
             return
-        if message.once:
-            return
-        if report.status is Status.PARKED:
+        elif waiting and report.reason == OUT_OF_TIME and not whole:
+            self._queue.promise(message.body, NEXT_PAUSE)
+        elif report.status is Status.PARKED:
             # sent before this one is acknowledged: a crash in between doubles a promise, which the journal makes harmless
             self._queue.promise(message.body, PARKED_PAUSE)
-        elif report.status is Status.WAITING:
+        elif waiting:
             self._queue.postpone(message.receipt, retry_pause(message.received, report))
             raise Unfinished(report.reason)
