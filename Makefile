@@ -48,6 +48,9 @@ vendors: $(VENV)/ready  ## docs/vendors.md from the declarations and the contrac
 	@$(BIN)/python -m pytest -n auto tests/contract --junitxml=build/contract.xml
 	@$(BIN)/python -m tests.contract.page build/contract.xml
 
+simulate: $(VENV)/ready  ## random histories with everything that fails: N=10000 SEED=1, or SCRIPT=path of one history
+	@$(BIN)/python -m tests.simulation --n $(or $(N),1000) --seed $(or $(SEED),1) $(if $(SCRIPT),--script $(SCRIPT))
+
 bench: $(VENV)/ready  ## start-up, speed, round trips, as ratios of one run
 	@$(BIN)/python -m bench
 
@@ -69,4 +72,5 @@ build: .venv-sam/ready  ## the artefacts for AWS, in .aws-sam/build (no account,
 validate: .venv-sam/ready  ## sam validate --lint
 	@$(SAM) validate --lint
 
-.PHONY: help run cli test lint golden traffic vendors bench load build validate
+
+.PHONY: help run cli test lint golden traffic vendors simulate bench load build validate

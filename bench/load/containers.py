@@ -109,7 +109,9 @@ class Lambda:
         self.containers += 1
         product, clock, observer = self._product, self._clock, self.observer
         projects = Projects(product.store, product.secrets, clock, open_crm)
-        performer = Performer(product.store, projects, clock, lambda project, crm: observer.alarm(project.name, crm))
+        performer = Performer(
+            product.store, projects, clock, product.queue.bury, lambda project, crm: observer.alarm(project.name, crm)
+        )
         service = replace(product.service, projects=projects, performer=performer, observer=observer, after=_nothing)
         desk = Desk(projects, Router(product.store, projects, clock, observer), product.store, clock, observer, _no_mango)
         return Container(service, Retrier(service, product.store, product.queue), desk)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from patchcord.model.effects import CompleteTask, CreateRecord, CreateTask, Effect, Made, TaskKind, UpdateRecord
+from patchcord.model.effects import AssignTask, CompleteTask, CreateRecord, CreateTask, Effect, Made, TaskKind, UpdateRecord
 from patchcord.model.events import Event, Moment
 from patchcord.model.records import Client, Record
 from patchcord.model.roster import Roster, needs_roster, with_roster
@@ -23,7 +23,7 @@ from patchcord.model.timeline import Timeline, fold, is_ripe, ripe
 from patchcord.scenarios.decide import decide
 from patchcord.scenarios.dialling import Dial, Wish, dial
 from patchcord.scenarios.overdue import Late, escalation
-from patchcord.scenarios.owners import with_right_owners
+from patchcord.scenarios.owners import with_right_people
 from patchcord.scenarios.routes import Caller
 from patchcord.scenarios.screen import nothing_due, screen
 from patchcord.scenarios.talks import talk_of
@@ -279,7 +279,7 @@ class _Call:
         if decision.situation == "ignored":
             return replace(ignored(decision.reason), http=http)
         self.talk, self.timeline = talk_of(timeline, self.settings), timeline
-        decision = with_right_owners(decision, timeline, self.owners)
+        decision = with_right_people(decision, timeline, self.owners)
         new = {effect.key: effect for effect in decision.effects if effect.key not in self.effects}
         self.effects |= new
         for effect in new.values():
@@ -295,6 +295,10 @@ class _Call:
     def _note_owner(self, effect: Effect) -> None:
         if isinstance(effect, CreateRecord):
             self.owners[effect.key] = effect.owner
+        elif isinstance(effect, CreateTask) and effect.assignee is not None:
+            self.owners[effect.key] = effect.assignee
+        elif isinstance(effect, AssignTask):
+            self.owners[effect.effect] = effect.assignee
         elif isinstance(effect, UpdateRecord) and effect.about == "owner" and isinstance(effect.target, Made):
             self.owners[effect.target.key] = effect.owner
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from patchcord.model.effects import (
     AddRecording,
+    AssignTask,
     CompleteTask,
     CreateRecord,
     CreateTask,
@@ -97,6 +98,8 @@ def in_row_words(effect: Effect, row: Row, settings: Settings) -> Action:
             return common | _logged(effect, names)
         case AddRecording():
             return {"do": "update", "entity": "task", "id": "call_log", "at": "recording_ready", "set": "recording_link"}
+        case AssignTask():
+            return common | {"do": "update", "entity": "task", "id": effect.effect, "set": "assignee"}
         case CompleteTask():
             return common | {"do": "complete", "entity": "task", "id": effect.task}
         case ShowPopup():

@@ -61,7 +61,8 @@ class WorkerTrouble:
 @dataclass(frozen=True, slots=True)
 class History:
     """One history. `paces` are the milliseconds that requests take, one after another and from the beginning again; `skews`
-    are the seconds by which the containers' clocks are wrong; `saved` is the second in which the settings are saved anew."""
+    are the seconds by which the containers' clocks are wrong; with two `versions` every second container is of a later one;
+    `saved` is the second in which the settings are saved anew, `jump` the one in which all clocks go on by an hour."""
 
     offices: tuple[Office, ...] = (Office(),)
     scenes: tuple[Scene, ...] = ()
@@ -71,6 +72,7 @@ class History:
     skews: tuple[int, ...] = (0,)
     versions: int = 1
     saved: int | None = None
+    jump: int | None = None
 
     def script(self) -> str:
         """The history as JSON, without what is as usual."""

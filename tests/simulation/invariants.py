@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from patchcord.model.effects import CreateRecord, CreateTask, Decision
 from patchcord.model.events import Moment
@@ -247,15 +246,3 @@ def _settled(entry: Entry) -> bool:
 def _number(write: Write) -> str | None:
     phone = write.fields.get("phone")
     return read_phone(str(phone), "UA").e164 if phone else None
-
-
-def facts(player: Player) -> dict[str, Any]:
-    """What a history came to, for the closing figures."""
-    stage = player.stage
-    return {
-        "deliveries": len(player.told),
-        "requests": stage.hands.count,
-        "writes": sum(len(place.twin.ledger) for place in stage.places),
-        "crm": {place.office.vendor for place in stage.places},
-        "refused": sum(sum(place.refused.values()) for place in stage.places),
-    }

@@ -74,11 +74,13 @@ class TimeLeft:
 
 @dataclass(eq=False)
 class Player:
-    """One history in play. `told` are the deliveries with their answers, `looks` what executions of deadlines came to."""
+    """One history in play. `told` are the deliveries with their answers, `looks` what executions of deadlines came to,
+    `redriven` how many dead letters were sent again."""
 
     stage: Stage
     told: list[Told] = field(default_factory=list)
     looks: list[str] = field(default_factory=list)
+    redriven: int = 0
     _agenda: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
     _watched: set[str] = field(default_factory=set)
     _retrying: int = 0
@@ -91,6 +93,8 @@ class Player:
             self._plan(scene, f"{1772704800 + scene.at}.{number}")
         if history.saved is not None:
             self._at(START + timedelta(seconds=history.saved), self._save)
+        if history.jump is not None:
+            self._at(START + timedelta(seconds=history.jump), lambda: self.stage.clock.advance(timedelta(hours=1)))
         last = max((scene.at for scene in history.scenes), default=0)
         self._at(START + timedelta(seconds=last) + MENDED, self._mend)
         self._run()
@@ -136,6 +140,7 @@ class Player:
     def _redrive(self) -> None:
         """Somebody sends again what was given up."""
         buried, self.stage.queue.buried[:] = list(self.stage.queue.buried), []
+        self.redriven += len(buried)
         for body, _ in buried:
             self.stage.queue.promise(redriven(body) or body, timedelta(0))
 

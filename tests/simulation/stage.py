@@ -84,6 +84,7 @@ class Hands:
         self._history, self._turns = history, turns
         self._troubles = {trouble.nth: trouble for trouble in history.workers}
         self.count = 0
+        self.struck: Counter[str] = Counter()
 
     def pass_on(self, operation: Callable[..., Any], *args: Any, slower: int = 1, **kwargs: Any) -> Any:
         worker = self._turns.current
@@ -96,6 +97,7 @@ class Hands:
         if worker is None or trouble is None:
             return operation(*args, **kwargs)
         worker.troubled = True
+        self.struck[trouble.sort] += 1
         worker.dead = trouble.sort == "dies_before"
         self._turns.check(worker)
         answer = operation(*args, **kwargs)

@@ -71,6 +71,7 @@ def _of(several: Sequence[Office]) -> st.SearchStrategy[History]:
         skews=st.lists(st.integers(-5, 5), min_size=1, max_size=3).map(tuple),
         versions=st.sampled_from((1, 2)),
         saved=st.none() | st.integers(0, 100),
+        jump=st.none() | st.none() | st.integers(0, 200),
     )
 
 

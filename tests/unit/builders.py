@@ -13,6 +13,7 @@ import pytest
 
 from patchcord.model.effects import (
     AddRecording,
+    AssignTask,
     CompleteTask,
     CreateRecord,
     CreateTask,
@@ -250,6 +251,8 @@ def line(effect: Effect) -> str:
             return f"{effect.at}: {effect.about}{owner} into {_name(effect.target)}"
         case AddRecording():
             return f"{effect.at}: link into {effect.effect}"
+        case AssignTask():
+            return f"{effect.at}: {effect.effect} given to {effect.assignee}"
         case CompleteTask():
             return f"{effect.at}: task {effect.task} completed"
         case ShowPopup():

@@ -156,7 +156,18 @@ class CompleteTask:
     task: str
 
 
-Effect = CreateRecord | UpdateRecord | CreateTask | LogCall | AddRecording | ShowPopup | CompleteTask
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignTask:
+    """A task of this very call, given to whom the whole call says. `effect` is the key of the effect that wrote it."""
+
+    key: str
+    at: Moment
+    rules: tuple[str, ...]
+    effect: str
+    assignee: str
+
+
+Effect = CreateRecord | UpdateRecord | CreateTask | LogCall | AddRecording | ShowPopup | CompleteTask | AssignTask
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@ import uuid
 from datetime import datetime, timedelta
 
 from patchcord.crm.port import Crm
+from patchcord.model.timeline import fold
 from patchcord.service.clients import client_key, index_of
 from patchcord.service.clock import Clock, Deadline
+from patchcord.service.journal import events_of
 from patchcord.service.projects import Project
-from patchcord.store.port import CallKey, Claim, Held, Store
+from patchcord.store.port import CallKey, Claim, Entry, Held, Store
 
 LEASE = timedelta(seconds=60)
 """Longer than any function may run, so that a claim never ends while its worker still writes."""
@@ -64,6 +66,11 @@ def bounded(crm: Crm, until: datetime, now: datetime) -> Crm:
     """
     crm.http.deadline = crm.http.clock() + (until - SKEW - now).total_seconds()
     return crm
+
+
+def identity_of(entry: Entry) -> str:
+    """What is claimed for a call: its client, or the call itself while nobody has told who that is."""
+    return fold(events_of(entry)).client or f"{entry.key.provider}:{entry.key.call}"
 
 
 def worker_name(call: str) -> str:

@@ -84,6 +84,14 @@ def effect_state(text: str) -> EffectState:
     )
 
 
+def made_for(states: Mapping[str, EffectState]) -> dict[str, str | None]:
+    """For whom a call has written its records and tasks so far, by the key of the effect that wrote them."""
+    records = {key: state.owner for key, state in states.items() if state.kind is not None and state.state is State.DONE}
+    # what is only intended may stand in the CRM, as it was intended first
+    known = (State.DONE, State.INTENDED)
+    return records | {key: state.owner for key, state in states.items() if state.owner and state.state in known}
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The client as it was before the call, and when it was looked at. `partly`: routing has looked, which asks for records

@@ -6,10 +6,8 @@ is written has a key in the call's journal, an intent before it and a result aft
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from patchcord.crm.errors import CrmError, Gone, Transient, Unauthorised
@@ -22,7 +20,7 @@ from patchcord.scenarios.decide import decide
 from patchcord.scenarios.matches import match
 from patchcord.scenarios.overdue import Late, escalation, key_of, next_due, task_of
 from patchcord.scenarios.routing import routes
-from patchcord.service.claims import LEASE, bounded
+from patchcord.service.claims import LEASE, Claims, bounded, identity_of, unresolved
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.deadlines import Watch
 from patchcord.service.gate import Gate, NotNow, Shut, kept_for_routing, look_up_cost
@@ -31,7 +29,7 @@ from patchcord.service.observe import Observer
 from patchcord.service.projects import Project, Projects
 from patchcord.service.seeing import search_of
 from patchcord.service.writing import Writer, in_words
-from patchcord.store.port import Changes, Entry, Store
+from patchcord.store.port import Changes, Claim, ClaimLost, Entry, Store
 
 Next = dict[str, Any]
 """The state that an execution goes on with, as JSON."""
@@ -70,6 +68,7 @@ class _Look:
     project: Project
     watch: Watch
     entry: Entry
+    claim: Claim
     crm: Crm
     gate: Gate
     states: dict[str, EffectState]
@@ -88,7 +87,7 @@ class Overdue:
         told_apart: ToldApart = lambda project, call: call,
     ) -> None:
         self._store, self._projects, self._clock, self.observer = store, projects, clock, observer
-        self._told_apart = told_apart
+        self._told_apart, self._claims = told_apart, Claims(store, clock)
 
     def look(self, watch: Watch, deadline: Deadline) -> Next:
         """The next state of the execution: `next` is `again` at a new `due_at`, or `done`; `outcome` says what was found.
@@ -104,26 +103,37 @@ class Overdue:
         entry = self._store.entry(watch.key)
         if entry is None or watch.effect not in entry.effects:
             return done(watch, "not_in_journal")
-        holder, now = uuid.uuid4().hex, self._clock.now()
-        if not self._store.lease(project.name, watch.name, holder, now, now + LEASE):
-            raise CrmNotNow("looked_at_by_another")
+        claim = self._claimed(project, entry)
+        # read again: whoever held the claim before may have written
+        look = self._begun(project, watch, self._store.entry(watch.key) or entry, claim, deadline)
         try:
-            # read again: whoever held the lease before may have written
-            return self._guarded(self._begun(project, watch, self._store.entry(watch.key) or entry, deadline, now + LEASE))
+            return self._guarded(look)
         finally:
-            self._store.free(project.name, watch.name, holder)
+            self._store.release(look.claim)
 
-    def _begun(self, project: Project, watch: Watch, entry: Entry, deadline: Deadline, until: datetime) -> _Look:
-        crm = bounded(self._projects.crm(project), until, self._clock.now())
+    def _claimed(self, project: Project, entry: Entry) -> Claim:
+        """The claim on the call's client. Raises CrmNotNow while somebody else has it, or has left something unfinished."""
+        claim = self._claims.take(project, identity_of(entry), entry.key)
+        if not isinstance(claim, Claim):
+            raise CrmNotNow("client_busy")
+        if unresolved(claim, entry.key) is not None:
+            self._claims.give_back(claim, entry.key)
+            raise CrmNotNow("client_unresolved")
+        return claim
+
+    def _begun(self, project: Project, watch: Watch, entry: Entry, claim: Claim, deadline: Deadline) -> _Look:
+        crm = bounded(self._projects.crm(project), claim.until, self._clock.now())
         kept_free = kept_for_routing(crm) if routes(project.settings) else 0
         gate = Gate(self._store, project.name, crm, self._clock, kept_free=kept_free)
         states = {key: effect_state(text) for key, text in entry.effects.items()}
-        return _Look(project, watch, entry, crm, gate, states, deadline)
+        return _Look(project, watch, entry, claim, crm, gate, states, deadline)
 
     def _guarded(self, look: _Look) -> Next:
         """Look, and turn what stands in the way into one of the two errors that the state machine knows."""
         try:
             return self._looked(look)
+        except ClaimLost:
+            raise CrmNotNow("claim_lost") from None
         except NotNow as wait:
             raise CrmNotNow("cooling_down" if wait.cooling else "rate_limit") from None
         except Shut as shut:
@@ -209,9 +219,7 @@ class Overdue:
                 for effect in pending:
                     self._write(look, writer, effect)
             finally:
-                # what is still intended stands there already, and another may have finished it since
-                if ended := [effect for effect in pending if look.states[effect.key].state is not State.INTENDED]:
-                    self._note(look, ended)
+                self._store.finish(look.watch.key, look.claim, self._changes(look, pending), look.claim.index)
         if any(look.states[effect.key].state is State.FAILED for effect in effects):
             raise EscalationRefused("crm_refused_escalation")
 
@@ -222,10 +230,12 @@ class Overdue:
         for effect in effects:
             if effect.key not in look.states:
                 look.states[effect.key] = EffectState(State.INTENDED, in_words(effect), self._clock.now(), effect.rules)
-        self._note(look, effects)
+        until = self._clock.now() + LEASE
+        look.claim = self._store.begin(look.watch.key, look.claim, self._changes(look, effects), until)
+        bounded(look.crm, until, self._clock.now())
 
-    def _note(self, look: _Look, effects: Sequence[Effect]) -> None:
-        self._store.note(look.watch.key, Changes(effects={effect.key: look.states[effect.key].dump() for effect in effects}))
+    def _changes(self, look: _Look, effects: Sequence[Effect]) -> Changes:
+        return Changes(effects={effect.key: look.states[effect.key].dump() for effect in effects})
 
     def _write(self, look: _Look, writer: Writer, effect: Effect) -> None:
         """Write one effect. A record may have been converted or deleted since the call: then whatever the client has now."""

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from patchcord.crm.errors import CrmError, Gone, Transient, Unauthorised
 from patchcord.model.effects import (
     AddRecording,
+    AssignTask,
     CreateRecord,
     CreateTask,
     Decision,
@@ -28,17 +29,17 @@ from patchcord.model.talks import Talk
 from patchcord.model.timeline import Timeline, fold, is_ripe, ripe
 from patchcord.scenarios.decide import decide
 from patchcord.scenarios.overdue import PREFIX
-from patchcord.scenarios.owners import with_right_owners
+from patchcord.scenarios.owners import with_right_people
 from patchcord.scenarios.reactivation import CAUGHT_UP, due_from
 from patchcord.scenarios.routing import routes
 from patchcord.scenarios.screen import nothing_due, screen
 from patchcord.scenarios.talks import responsible_of, talk_of
-from patchcord.service.claims import LEASE, Claims, bounded, call_name, unresolved
+from patchcord.service.claims import LEASE, Claims, bounded, call_name, identity_of, unresolved
 from patchcord.service.clients import Index, index_of
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.deadlines import STARTING, Deadlines, NotStarted, Watch
 from patchcord.service.gate import Gate, NotNow, Shut, kept_for_routing
-from patchcord.service.journal import EffectState, Snapshot, State, decision_text, effect_state, events_of
+from patchcord.service.journal import EffectState, Snapshot, State, decision_text, effect_state, events_of, made_for
 from patchcord.service.projects import Project, Projects
 from patchcord.service.promises import promise_of
 from patchcord.service.seeing import LONG_AGO, Sight
@@ -93,7 +94,7 @@ class Performer:
             self._claims.give_back(claim, key)
             return Report(Status.DUPLICATE, reason="repeated_delivery", effects=_states(entry))
         promise(None)
-        if _identity(entry) != event.client:  # the other events of the call name somebody else
+        if identity_of(entry) != event.client:  # the other events of the call name somebody else
             self._claims.give_back(claim, key)
             claim = None
         return self._proceed(project, entry, claim, deadline)
@@ -112,12 +113,12 @@ class Performer:
         key = entry.key
         for _ in range(MOST_UNRESOLVED):
             if not isinstance(claim, Claim):
-                identity = _identity(entry)
+                identity = identity_of(entry)
                 claim = self._claims.wait(project, identity, key, deadline)
                 if claim is None:
                     return Report(Status.WAITING, reason="client_busy", retry_after=timedelta(seconds=5))
                 entry = self._store.entry(key) or entry
-                if _identity(entry) != identity:  # meanwhile it was heard who the client is
+                if identity_of(entry) != identity:  # meanwhile it was heard who the client is
                     self._claims.give_back(claim, key)
                     claim = None
                     continue
@@ -296,7 +297,7 @@ class Performer:
 
     def _decide_and_write(self, work: Work, writer: Writer, seen: Snapshot) -> Report:
         writer.fresh = work.looked
-        decision = with_right_owners(decide(work.timeline, seen.client, work.settings), work.timeline, _owners(work.states))
+        decision = with_right_people(decide(work.timeline, seen.client, work.settings), work.timeline, made_for(work.states))
         decision = self._counted_from_now(work, decision)
         pending = [effect for effect in decision.effects if self._is_pending(work, effect)]
         records = [effect for effect in pending if isinstance(effect, CreateRecord)]
@@ -328,10 +329,10 @@ class Performer:
 
     def _is_pending(self, work: Work, effect: Effect) -> bool:
         state = work.states.get(effect.key)
-        if isinstance(effect, UpdateRecord) and effect.about == "owner" and isinstance(effect.target, Made):
-            made = work.states.get(effect.target.key)
-            if state is not None and state.state is State.DONE and made is not None:
-                return made.owner != effect.owner  # it may change again, with what is heard of the call later
+        written = work.states.get(_of_its_own(effect) or "")
+        if written is not None and state is not None and state.state is State.DONE:
+            # it may change again, with what is heard of the call later
+            return written.owner != _owner(effect)
         return state is None or state.state is State.INTENDED or (work.again and state.state is State.FAILED)
 
     # --- writing ---
@@ -478,11 +479,6 @@ def _requests_of(effects: Sequence[Effect]) -> int:
     return sum(not (isinstance(effect, AddRecording) and effect.effect in keys) for effect in effects)
 
 
-def _identity(entry: Entry) -> str:
-    """What is claimed for a call: its client, or the call itself while nobody has told who that is."""
-    return fold(events_of(entry)).client or f"{entry.key.provider}:{entry.key.call}"
-
-
 def _has_ended(entry: Entry, now: datetime) -> bool:
     """Whether the end of the call is known and may have been acted upon."""
     ends = (event for event in events_of(entry) if event.moment is Moment.END)
@@ -499,7 +495,19 @@ def _all_but(entry: Entry, unripe: Sequence[Event]) -> frozenset[str]:
 
 
 def _owner(effect: Effect) -> str | None:
-    return effect.owner if isinstance(effect, CreateRecord) else None
+    """For whom an effect is written."""
+    if isinstance(effect, CreateTask | AssignTask):
+        return effect.assignee
+    return effect.owner if isinstance(effect, CreateRecord | UpdateRecord) else None
+
+
+def _of_its_own(effect: Effect) -> str | None:
+    """The key of the effect of this call whose owner or assignee is put right."""
+    if isinstance(effect, AssignTask):
+        return effect.effect
+    if isinstance(effect, UpdateRecord) and effect.about == "owner" and isinstance(effect.target, Made):
+        return effect.target.key
+    return None
 
 
 def _recorded(effect: Effect) -> bool:

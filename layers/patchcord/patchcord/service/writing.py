@@ -12,6 +12,7 @@ from patchcord.crm.errors import CrmError, Gone, Misconfigured, Rejected, Transi
 from patchcord.crm.port import CallDraft, Change, Crm, Draft, TaskDraft, Trace, Written
 from patchcord.model.effects import (
     AddRecording,
+    AssignTask,
     CompleteTask,
     CreateRecord,
     CreateTask,
@@ -172,6 +173,8 @@ class Writer:
                 self._add_recording(effect)
             case CompleteTask():
                 self._complete(effect)
+            case AssignTask():
+                self._assign(effect)
             case ShowPopup():
                 self._done(effect.key, None)
             case CreateRecord():
@@ -188,6 +191,8 @@ class Writer:
             return
         self.gate.spend(1)
         written = self._task(effect, targets) if isinstance(effect, CreateTask) else self._log(effect, targets)
+        if isinstance(effect, CreateTask):
+            self.states[effect.key] = replace(self.states[effect.key], owner=effect.assignee)
         self._done(effect.key, written, recording=effect.recording is not None)
 
     def _found_trace(self, effect: CreateTask | LogCall, targets: tuple[Ref, ...]) -> str | None:
@@ -243,13 +248,17 @@ class Writer:
         if ref is None:
             self._fail(effect.key, "the record it belongs to could not be written")
             return
-        if effect.owner is not None or effect.fields or effect.attribution:
+        is_right = effect.owner is not None and isinstance(effect.target, Made) and self._owner_of(effect.target) == effect.owner
+        if (effect.owner is not None and not is_right) or effect.fields or effect.attribution:
             self.gate.spend(1)
             change = Change(owner=self._user(effect.owner), fields=effect.fields, attribution=effect.attribution)
             self.crm.update(ref, change)
             self._note_owner(effect)
         note = self._note(effect, ref) if effect.note else None
         self._done(effect.key, note or ref.id)
+
+    def _owner_of(self, made: Made) -> str | None:
+        return self.states[made.key].owner if made.key in self.states else None
 
     def _note_owner(self, effect: UpdateRecord) -> None:
         """Remember whose a record of this call is now (D-26)."""
@@ -272,6 +281,17 @@ class Writer:
         with suppress(Gone):
             self.crm.complete_task(effect.task)
         self._done(effect.key, effect.task)
+
+    def _assign(self, effect: AssignTask) -> None:
+        """Give a task of this call to somebody else. One that was deleted, or is done with for good, stays as it is."""
+        written, user = self.states.get(effect.effect), self._user(effect.assignee)
+        if written is not None and written.id is not None and written.owner != effect.assignee and user is not None:
+            self.gate.spend(1)
+            final = () if self.crm.declaration.assigns_ticked_off else (Rejected,)
+            with suppress(Gone, *final):
+                self.crm.assign_task(written.id, user)
+            self.states[effect.effect] = replace(written, owner=effect.assignee)
+        self._done(effect.key, None)
 
     def _add_recording(self, effect: AddRecording) -> None:
         written = self.states.get(effect.effect)
@@ -341,5 +361,7 @@ def in_words(effect: Effect) -> str:
             return f"recording added to {effect.effect}"
         case CompleteTask():
             return "callback task completed: the client was reached"
+        case AssignTask():
+            return f"{effect.effect} given to whom the whole call says"
         case ShowPopup():
             return "pop-up, shown by the CRM's own app"
