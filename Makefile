@@ -51,6 +51,9 @@ vendors: $(VENV)/ready  ## docs/vendors.md from the declarations and the contrac
 bench: $(VENV)/ready  ## start-up, speed, round trips, as ratios of one run
 	@$(BIN)/python -m bench
 
+load: $(VENV)/ready  ## a burst of a thousand events for one project, and what becomes of it, of callers and of another project
+	@$(BIN)/python -m bench.load
+
 .venv-sam/ready: requirements/build.txt
 	@echo "making the environment for SAM in .venv-sam …"
 	@$(PYTHON) -m venv .venv-sam
@@ -66,4 +69,4 @@ build: .venv-sam/ready  ## the artefacts for AWS, in .aws-sam/build (no account,
 validate: .venv-sam/ready  ## sam validate --lint
 	@$(SAM) validate --lint
 
-.PHONY: help run cli test lint golden traffic vendors bench build validate
+.PHONY: help run cli test lint golden traffic vendors bench load build validate

@@ -296,9 +296,10 @@ def world(
     deadlines: Deadlines | None = None,
     manual: ManualClock | None = None,
     real_time: bool = False,
+    clock: VirtualClock | None = None,
 ) -> Iterator[World]:
     """The product for one project `demo`; its handlers use this world while the context lasts."""
-    clock = FastClock() if real_time else VirtualClock(manual or ManualClock(start))
+    clock = clock or (FastClock() if real_time else VirtualClock(manual or ManualClock(start)))
     store = store or MemoryStore(now=clock.now)
     queue = queue or PromiseQueue(clock)
     kept = MemorySecrets()

@@ -31,9 +31,8 @@ DECLARATION = Declaration(
     logs=frozenset({LogKind.CALL, LogKind.NOTE}),
     tasks=True,
     search_lag=timedelta(minutes=5),
-    # seven a second, counted by source address (2); told for two seconds, so that the requests of one event fit into the
-    # share which the gate gives out at a time
-    rate=Rate(units=14, window=timedelta(seconds=2)),
+    # seven a second, counted by source address (2)
+    rate=Rate(units=7, window=timedelta(seconds=1)),
     # contacts tell the ids of their leads alone, and companies wait for both (5)
     requests=Requests(look_up=2, create=1, task=1, completed_task=1, look_up_depth=2),
     text_length=20_000,
