@@ -8,6 +8,7 @@ is used, because many vendors take a refresh token only once (crm_kommo.md 1, cr
 from __future__ import annotations
 
 import json
+import threading
 import time
 import uuid
 from base64 import b64encode
@@ -25,6 +26,9 @@ LEASE = timedelta(seconds=90)
 """Longer than the slowest refresh: the token call's time-outs and two round trips to the stores."""
 TOKEN_TIME_OUT = 30.0
 """Patient, because an answer that is not waited for may hold the only refresh token that still works."""
+PATIENCE = timedelta(seconds=15)
+"""How long somebody else's refresh is waited for: half of a function's time. Whoever gives up is brought back later; if the
+refresher has died, that is after its lease."""
 EARLY = timedelta(minutes=2)
 """How long before its end a token is renewed."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
@@ -191,6 +195,9 @@ class Grant:
 class OAuthGrant:
     """Credentials kept in `Secrets` and renewed under a lease, so that each refresh token is spent once.
 
+    A grant that was answered and could not be stored is the only one that still works: the lease is kept, so that nobody
+    else spends the dead one's refresh token, and this connection stores it when it is asked next.
+
     `scheme` is the word before the token (Zoho wants `Zoho-oauthtoken`); `early` is how long before its end a token is
     renewed (HubSpot wants it by time, crm_hubspot.md 2.1). Token calls heed no deadline: one that is cut off half-way can
     cost the connection.
@@ -228,6 +235,8 @@ class OAuthGrant:
         self._http = Http(vendor, endpoint.url, NoCredentials(), time_out=time_out, dialect=dialect, hidden=hidden)
         self._grant: Grant | None = None
         self._unsaved: tuple[str, Grant] | None = None
+        self._holder = uuid.uuid4().hex
+        self._alone = threading.Lock()  # the requests of one look-up are made side by side, as one holder
 
     def apply(self, headers: MutableMapping[str, str]) -> str:
         """Raises Unauthorised when there is no grant or it cannot be renewed, Transient when it cannot be renewed now."""
@@ -262,27 +271,28 @@ class OAuthGrant:
 
     def _renew(self, rejected_token: str) -> Grant:
         """A grant with another token than the rejected one: somebody else's if there is one, else a new one."""
-        holder = uuid.uuid4().hex
-        give_up = self._clock() + LEASE + timedelta(seconds=LONGEST_PAUSE)
+        give_up = self._clock() + PATIENCE
         pause = FIRST_PAUSE
         while True:
-            newer = self._newer_than(rejected_token)
-            if newer is not None:
-                return newer
-            now = self._clock()
-            if self._store.lease(self._project, self._lease, holder, now, now + LEASE):
-                return self._renew_alone(rejected_token, holder)
-            if now >= give_up:
+            with self._alone:
+                renewed = self._newer_than(rejected_token) or self._renewed_alone(rejected_token)
+            if renewed is not None:
+                return renewed
+            if self._clock() >= give_up:
                 raise Transient(self._vendor, "refresh token", "somebody else has been refreshing for too long")
             self._sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _renew_alone(self, rejected_token: str, holder: str) -> Grant:
-        """The refresh itself, with the lease in hand; what was stored while we got it counts first."""
+    def _renewed_alone(self, rejected_token: str) -> Grant | None:
+        """The refresh itself, None when somebody else is at it; what was stored while we got the lease counts first."""
+        now = self._clock()
+        if not self._store.lease(self._project, self._lease, self._holder, now, now + LEASE):
+            return None
         try:
             return self._newer_than(rejected_token) or self._ask(self._stored(), rejected_token)
         finally:
-            self._store.free(self._project, self._lease, holder)
+            if self._unsaved is None:
+                self._store.free(self._project, self._lease, self._holder)
 
     @property
     def _lease(self) -> str:
