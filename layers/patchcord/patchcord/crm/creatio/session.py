@@ -11,7 +11,8 @@ from patchcord.crm.errors import Rejected, Transient
 from patchcord.crm.grants import Flow, Leases, OAuthGrant, Secrets, TokenEndpoint
 
 LOGIN = "/ServiceModel/AuthService.svc/Login"
-SESSION = "session"
+SESSION = "grant_session"
+"""Functions may store what begins with `grant`, and nothing else (template.yaml)."""
 _COOKIE = re.compile(r"(?:^|,\s*)([^=;,\s]+)=([^;,\s]*)")
 
 
