@@ -72,5 +72,4 @@ build: .venv-sam/ready  ## the artefacts for AWS, in .aws-sam/build (no account,
 validate: .venv-sam/ready  ## sam validate --lint
 	@$(SAM) validate --lint
 
-
 .PHONY: help run cli test lint golden traffic vendors simulate bench load build validate

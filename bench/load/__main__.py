@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from bench.figures import Figure, all_hold, table
-from bench.load.burst import Beside, Event, Outcome, Stage, most_in_a_second, played, refused, stage
+from bench.load.burst import Stage, most_in_a_second, played, refused, stage
+from bench.load.sent import Beside, Event, Outcome
 from patchcord.crm.kommo.declaration import DECLARATION
 from patchcord.service.gate import PARTS, UNDER_WAY
 from patchcord.service.writing import marker

@@ -1,18 +1,17 @@
-"""The burst: what is sent, when, by whom, and what came of it."""
+"""The burst: when it comes, who works on it, and what it leaves in the CRM."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from bench.load.containers import Lambda
 from bench.load.crowd import CrowdClock, SharedQueue
+from bench.load.sent import Beside, Event, Outcome, events
 from bench.samples import client_number
 from patchcord.service.projects import save, secret_hash
 from patchcord.service.writing import marker
@@ -21,7 +20,7 @@ from sandbox.twins.base import Fault, Seen, Twin, serve
 from sandbox.twins.kommo import KommoTwin
 from sandbox.twins.pipedrive import PipedriveTwin
 from tests.harness import NOBODY, SECRET, World, http_event, world
-from tests.integration.demo import after_call, document, missed
+from tests.integration.demo import document
 
 POLLERS, BATCH = 5, 10
 """`MaximumConcurrency` and `BatchSize` of the event source (template.yaml)."""
@@ -29,61 +28,10 @@ POLL = 0.1
 """Seconds between two looks into an empty queue; SQS's long poll answers as soon as there is something."""
 BURST = 5.0
 """Seconds in which all events of the burst come."""
-REPEATED = 10
-"""Of so many events one is a further call of a client who is in the burst already."""
 CALLERS = 100
 """Known clients who call, and are put through, meanwhile."""
 BESIDE = "beside"
 """The second project."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One webhook of the burst: the end of a call of which nothing else was heard, so that everything is due at once."""
-
-    number: int
-    client: str
-    is_missed: bool
-
-    @property
-    def call(self) -> str:
-        return f"ua1_-1772704800.{self.number}"
-
-    @property
-    def hint(self) -> str:
-        return "missed" if self.is_missed else "in.after"
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        return missed(self.call, self.client) if self.is_missed else after_call(self.call, self.client)
-
-
-def events(count: int, first: int = 0) -> list[Event]:
-    """So many, of different clients mostly; two thirds are answered."""
-    clients = [number - number % REPEATED if number % REPEATED == 1 else number for number in range(count)]
-    return [Event(first + number, client_number(first + client), number % 3 == 0) for number, client in enumerate(clients)]
-
-
-@dataclass
-class Beside:
-    """What happened to the second project's events: how long the inline runs took, and how long those brought back."""
-
-    inline: list[float] = field(default_factory=list)
-    promised: list[float] = field(default_factory=list)
-
-
-@dataclass
-class Outcome:
-    """What is known when nothing is promised any more. Times are seconds of the clock, routing's of the machine's."""
-
-    sent: list[Event]
-    taken: float = 0.0
-    inline: int = 0
-    answers: Counter[int] = field(default_factory=Counter)
-    routing: list[float] = field(default_factory=list)
-    destinations: Counter[str] = field(default_factory=Counter)
-    alone: Beside = field(default_factory=Beside)
-    during: Beside = field(default_factory=Beside)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from patchcord.service.claims import Claims
 from patchcord.service.deadlines import MemoryDeadlines, NotStarted, Watch
 from patchcord.service.edge import task_deadline
 from patchcord.service.overdue import CrmNotNow, EscalationRefused, LookFailed
@@ -410,10 +411,13 @@ def test_two_looks_at_the_same_time_do_not_both_write() -> None:
         product.post("missed", missed())
         watch = the_watch(product)
         wait_until(product, watch.tree()["due_at"])
-        now = product.clock.now()
-        assert product.store.lease("demo", watch.name, "another", now, now + timedelta(seconds=60))
-        with pytest.raises(CrmNotNow, match="looked_at_by_another"):
+        project = product.service.projects.get("demo")
+        assert project is not None
+        claims = Claims(product.store, product.clock)
+        claim = claims.take(project, CLIENT, watch.key)
+        with pytest.raises(CrmNotNow, match="client_busy"):
             look(product, watch.tree())
+        claims.give_back(claim, watch.key)
         assert run_all(product) == [["remind_senior"]]
 
 

@@ -159,7 +159,7 @@ def test_the_line_gives_each_a_turn_of_its_own_as_far_apart_as_the_rate_wants_it
     turns = [line.turn(door.clock.now()) for _ in range(100)]
     told = [turn for turn in turns if turn is not None]
     gaps = {after - before for before, after in pairwise(told)}
-    assert gaps == {window_of(door.crm) * (look_up_cost(door.crm) + 1) / share_of(door.crm)}
+    assert gaps == {window_of(door.crm) * 4 / share_of(door.crm)}  # a look-up of two, a set of records, a trace
     assert line.turn(door.clock.now(), patience=timedelta(seconds=60)) is None
     assert line.last() == told[-1]
     door.clock.skip((told[-1] - door.clock.now()).total_seconds())

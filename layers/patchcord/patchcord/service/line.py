@@ -44,9 +44,9 @@ class Line:
 
     @property
     def _gap(self) -> timedelta:
-        """How long the rate takes for an event, counted as one that needs little: the bucket is never full for nobody."""
+        """How long the rate takes for an event of a new client."""
         requests = self.crm.declaration.requests
-        units = requests.look_up * self.crm.declaration.rate.cost("search") + requests.task
+        units = requests.look_up * self.crm.declaration.rate.cost("search") + requests.create + requests.task
         return window_of(self.crm) * units / share_of(self.crm)
 
     @property

@@ -122,10 +122,12 @@ class Retrier:
             return
         if not deadline.allows(ENOUGH):
             self._queue.promise(message.body, NEXT_PAUSE)
-            return
-        if self._must_queue(project, message):
-            return
-        begun, whole = time.monotonic(), deadline.allows(WHOLE)
+        elif not self._must_queue(project, message):
+            whole = deadline.allows(WHOLE)
+            self._conclude(project, message, self._carried_out(project, message, deadline), whole=whole)
+
+    def _carried_out(self, project: Project, message: Message, deadline: Deadline) -> Report:
+        begun = time.monotonic()
         with self._service.observer.call(message.key.project, message.key.call):
             self._service.observer.count("Retried")
             report = self._service.performer.resume(
@@ -136,7 +138,7 @@ class Retrier:
             )
             self._service.observer.reported(report, project.settings.crm.vendor, (time.monotonic() - begun) * 1000)
             tell(self._service, project, message.key, report, deadline)
-        self._conclude(project, message, report, whole=whole)
+        return report
 
     def _must_queue(self, project: Project, message: Message) -> bool:
         """Whether it is not this message's turn. Who has no turn yet does not go past those who have."""
