@@ -20,7 +20,7 @@ from patchcord.scenarios.routes import Route
 from patchcord.service import bootstrap
 from patchcord.service.accept import Service
 from patchcord.service.observe import Observer
-from patchcord.service.perform import Alarm, Performer
+from patchcord.service.perform import Performer
 from patchcord.service.projects import Projects
 from patchcord.service.put_through import Desk
 from patchcord.service.retry import Retrier

@@ -136,6 +136,7 @@ class Player:
         for place in self.stage.places:
             place.troubles.clear()
             self.stage.store.unblock(place.name, place.office.vendor)
+        self._redrive()
 
     def _redrive(self) -> None:
         """Somebody sends again what was given up."""

@@ -17,11 +17,17 @@ from patchcord.store.port import Entry
 
 
 class State(StrEnum):
-    """How far an effect is. INTENDED without a later state: it may have happened, so it is looked for first."""
+    """How far an effect is. INTENDED without a later state: it may have happened, so it is looked for first. WITHDRAWN: the
+    same, and what was heard of the call later does not ask for it any more."""
 
     INTENDED = "intended"
+    WITHDRAWN = "withdrawn"
     DONE = "done"
     FAILED = "failed"
+
+
+IN_DOUBT = frozenset({State.INTENDED, State.WITHDRAWN})
+"""States of effects of which nobody knows whether they were carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ def made_for(states: Mapping[str, EffectState]) -> dict[str, str | None]:
     """For whom a call has written its records and tasks so far, by the key of the effect that wrote them."""
     records = {key: state.owner for key, state in states.items() if state.kind is not None and state.state is State.DONE}
     # what is only intended may stand in the CRM, as it was intended first
-    known = (State.DONE, State.INTENDED)
+    known = IN_DOUBT | {State.DONE}
     return records | {key: state.owner for key, state in states.items() if state.owner and state.state in known}
 
 

@@ -39,7 +39,7 @@ from patchcord.service.clients import Index, index_of
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.deadlines import STARTING, Deadlines, NotStarted, Watch
 from patchcord.service.gate import Gate, NotNow, Shut, kept_for_routing
-from patchcord.service.journal import EffectState, Snapshot, State, decision_text, effect_state, events_of, made_for
+from patchcord.service.journal import IN_DOUBT, EffectState, Snapshot, State, decision_text, effect_state, events_of, made_for
 from patchcord.service.projects import Project, Projects
 from patchcord.service.promises import promise_of
 from patchcord.service.seeing import LONG_AGO, Sight
@@ -170,7 +170,7 @@ class Performer:
         if event.key in entry.settled:
             return Report(Status.DUPLICATE, reason="repeated_delivery")
         ends, finished = event.moment is Moment.END, decision.situation == "ignored" or event.is_remark
-        if not finished and not ends and _has_ended(entry, self._clock.now()):
+        if not finished and not ends and _has_ended(entry, project.settings, self._clock.now()):
             promise(None)
             return self._proceed(project, entry, None, deadline)
         if finished or ends:
@@ -287,7 +287,7 @@ class Performer:
             key=work.entry.key,
             timeline=work.timeline,
             states=work.states,
-            doubtful={key for key, state in work.states.items() if state.state is State.INTENDED},
+            doubtful={key for key, state in work.states.items() if state.state in IN_DOUBT},
         )
         try:
             return self._decide_and_write(work, writer, self._sight.seen(work))
@@ -333,7 +333,7 @@ class Performer:
         if written is not None and state is not None and state.state is State.DONE:
             # it may change again, with what is heard of the call later
             return written.owner != _owner(effect)
-        return state is None or state.state is State.INTENDED or (work.again and state.state is State.FAILED)
+        return state is None or state.state in IN_DOUBT or (work.again and state.state is State.FAILED)
 
     # --- writing ---
 
@@ -363,7 +363,8 @@ class Performer:
         now = self._clock.now()
         for effect in effects:
             if effect.key in writer.doubtful:  # what it was first intended with may stand in the CRM
-                writer.states[effect.key] = replace(writer.states[effect.key], what=in_words(effect), rules=effect.rules)
+                known = writer.states[effect.key]
+                writer.states[effect.key] = replace(known, state=State.INTENDED, what=in_words(effect), rules=effect.rules)
                 continue
             writer.states[effect.key] = EffectState(
                 State.INTENDED, in_words(effect), now, effect.rules, owner=_owner(effect), recording=_recorded(effect)
@@ -398,6 +399,13 @@ class Performer:
             self._bury(promise_of(work.entry), "; ".join(f"{state.what}: {state.words}" for state in news))
         return bool(failed)
 
+    def _withdraw(self, writer: Writer, decision: Decision) -> None:
+        """What was intended, and is not asked for any more by all that is known now, holds up nobody."""
+        asked_for = {effect.key for effect in decision.effects}
+        for key, state in writer.states.items():
+            if state.state is State.INTENDED and key not in asked_for:
+                writer.states[key] = replace(state, state=State.WITHDRAWN, words="not asked for any more")
+
     def _watch(self, work: Work, writer: Writer, decision: Decision) -> bool:
         """Begin the wait for the deadlines of the open tasks that were written; False when that must be tried again.
 
@@ -424,6 +432,7 @@ class Performer:
         if not self._watch(work, writer, decision):
             return self._put_down(work, writer, seen, decision, Report(Status.WAITING, reason="deadline_not_watched"))
         failed = self._give_up(work, writer)
+        self._withdraw(writer, decision)
         changes = Changes(
             effects=_texts(writer.states),
             settled=_all_but(work.entry, work.unripe),
@@ -479,10 +488,11 @@ def _requests_of(effects: Sequence[Effect]) -> int:
     return sum(not (isinstance(effect, AddRecording) and effect.effect in keys) for effect in effects)
 
 
-def _has_ended(entry: Entry, now: datetime) -> bool:
-    """Whether the end of the call is known and may have been acted upon."""
-    ends = (event for event in events_of(entry) if event.moment is Moment.END)
-    return any(event.key in entry.settled or is_ripe(event, now) for event in ends)
+def _has_ended(entry: Entry, settings: Settings, now: datetime) -> bool:
+    """Whether the end of the call is known and may have been acted upon, or asks for no work and never will be."""
+    ends = [event for event in events_of(entry) if event.moment is Moment.END]
+    acted_upon = any(event.key in entry.settled or is_ripe(event, now) for event in ends)
+    return acted_upon or any(_kept_without_work(event, settings) is not None for event in ends)
 
 
 def _until_ripe(events: Sequence[Event], now: datetime) -> timedelta:
