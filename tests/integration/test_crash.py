@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +25,10 @@ ONE_OF_EACH = RECORDS | {"task": 1}
 
 STORED = 3
 """The I/O that stores the first webhook; before it are reading the settings and claiming the client."""
+
+
+PROMISED = 4
+"""The I/O that promises it."""
 
 
 class Killed(BaseException):
@@ -162,3 +166,26 @@ def test_a_lost_answer_is_looked_for_before_anything_else_is_done_for_the_client
         product.post("missed", missed("ua1_-1772704900.2"))
         product.keep_promises()
         assert written(twin) == ONE_OF_EACH | {"task": 2}
+
+
+def test_what_another_call_has_written_is_not_taken_for_ones_own() -> None:
+    """The CRM fails before it does the work: who looks for the task finds none, though an earlier call has the same."""
+    with dying_world(Dying(0, before=False)) as (product, twin):
+        product.post("missed", missed("ua1_-1772704900.1"))
+        product.clock.sleep(2 * LAG.total_seconds())
+        twin.misbehave(Fault("status", method="POST", path="activities"))
+        product.post("missed", missed("ua1_-1772704900.2"))
+        product.keep_promises()
+        assert written(twin) == ONE_OF_EACH | {"task": 2}
+
+
+@pytest.mark.parametrize("at", range(PROMISED, TOTAL + 1))
+def test_a_worker_that_dies_after_its_promise_needs_nobody_to_send_the_webhook_again(at: int) -> None:
+    dying = Dying(at, before=False)
+    with dying_world(dying) as (product, twin):
+        dying.armed = True
+        with suppress(Killed):
+            product.post("in.after", after_call())
+        dying.armed = False
+        product.keep_promises()
+        assert written(twin) == ONE_OF_EACH
