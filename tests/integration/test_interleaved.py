@@ -12,7 +12,6 @@ from tests.harness import World
 from tests.integration.demo import after_call, missed
 from tests.integration.test_crash import RECORDS, Dying, dying_world, written
 
-
 AFTER_RECORDS = 3
 """The last I/Os of the webhook: the task's intent, the task, the result."""
 
