@@ -92,7 +92,20 @@ def run(checks: Sequence[str], tree: Path, longest: float = LONGEST) -> Seen:
 
 
 def _one(command: Sequence[str], name: str, tree: Path, longest: float) -> Seen:
-    """One command's end: status 1 is what pytest and the simulation say of a failure."""
+    """What one command came to: status 1 is what pytest and the simulation say of a failure."""
+    status, told = _ended(command, tree, longest)
+    if status is None:
+        return Seen(Verdict.HUNG, name)
+    if status == 0:
+        return Seen(Verdict.MISSED)
+    if status == 1:
+        failed = FAILED.search(told)
+        return Seen(Verdict.CAUGHT, failed[1] if failed else name)
+    return Seen(Verdict.BROKEN, f"{name}: {_last_line(told)}")
+
+
+def _ended(command: Sequence[str], tree: Path, longest: float) -> tuple[int | None, str]:
+    """A Python command's exit status in a tree, None if it had to be ended, and what it printed."""
     paths = os.pathsep.join(str(tree / part) for part in ("layers/patchcord", "."))
     # no compiled files: Python takes one for good by its source's size and second, and a fault can have both
     environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -111,13 +124,8 @@ def _one(command: Sequence[str], name: str, tree: Path, longest: float) -> Seen:
             told, _ = process.communicate(timeout=longest)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            return Seen(Verdict.HUNG, name)
-    if process.returncode == 0:
-        return Seen(Verdict.MISSED)
-    if process.returncode == 1:
-        failed = FAILED.search(told)
-        return Seen(Verdict.CAUGHT, failed[1] if failed else name)
-    return Seen(Verdict.BROKEN, f"{name}: {_last_line(told)}")
+            return None, ""
+    return process.returncode, told
 
 
 def _last_line(told: str) -> str:
