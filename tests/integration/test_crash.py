@@ -194,7 +194,6 @@ def test_a_worker_that_dies_after_its_promise_needs_nobody_to_send_the_webhook_a
         assert written(twin) == ONE_OF_EACH
 
 
-@pytest.mark.xfail(strict=True, reason="the index does not learn of records whose worker died between them and the task")
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_records_and_task_of_one_webhook_are_not_made_again_by_the_clients_next_call(before: bool) -> None:
     """The records' results stand in the journal with the task's intent; whoever finishes the call makes none of them, and

@@ -15,7 +15,7 @@ import pytest
 
 from patchcord.model.vendors import VENDORS
 from patchcord.scenarios.profiles import effective, merge
-from patchcord.service.gate import PARTS, Gate, NotNow, kept_for_routing, look_up_cost
+from patchcord.service.gate import LONG_AGO, Gate, NotNow, kept_for_routing, look_up_cost, share_of, window_of
 from patchcord.store.memory import MemoryStore
 from patchcord.store.port import CallKey, Granted
 from sandbox.telephony.mango_twin import MangoTwin
@@ -337,10 +337,10 @@ def test_events_leave_a_share_of_the_limit_to_routing() -> None:
         project = here.product.service.projects.get("demo")
         assert project is not None
         crm = here.product.service.projects.crm(project)
-        requests, rate, begun = crm.declaration.requests, crm.declaration.rate, here.product.clock.now()
-        whole = rate.units // (PARTS + 1)
-        taken = whole - look_up_cost(crm) - requests.create - requests.task
-        assert here.product.store.take("demo", "pipedrive", taken, whole, rate.window / PARTS, begun) == Granted()
+        window, requests, clock = window_of(crm), crm.declaration.requests, here.product.clock
+        clock.sleep((window - (clock.now() - LONG_AGO) % window).total_seconds())  # later in a window its share is free for all
+        taken, begun = share_of(crm) - look_up_cost(crm) - requests.create - requests.task, clock.now()
+        assert here.product.store.take("demo", "pipedrive", taken, share_of(crm), window, begun) == Granted()
         here.product.post("missed", missed("call-2", "+380671110000"))
         assert here.product.clock.now() > begun
 
