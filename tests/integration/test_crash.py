@@ -180,6 +180,7 @@ def test_what_another_call_has_written_is_not_taken_for_ones_own() -> None:
         product.post("missed", missed("ua1_-1772704900.2"))
         product.keep_promises()
         assert written(twin) == ONE_OF_EACH | {"task": 2}
+        assert len({write.fields["marker"] for write in twin.writes("task")}) == 2
 
 
 @pytest.mark.parametrize("at", range(PROMISED, TOTAL + 1))

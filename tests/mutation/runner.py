@@ -25,7 +25,7 @@ LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "build")
 """What is not copied: environments, caches, artefacts."""
 PYTEST = ("-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--color=no", "--hypothesis-seed=0")
 """Properties try the same examples each time, so that what was caught once is caught again."""
-FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
+FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?$", re.MULTILINE)
 LONGEST = 120.0
 """Seconds after which checks count as hung: all of them together take far less than that without a fault."""
 
