@@ -57,6 +57,9 @@ bench: $(VENV)/ready  ## start-up, speed, round trips, as ratios of one run
 load: $(VENV)/ready  ## a burst of a thousand events for one project, and what becomes of it, of callers and of another project
 	@$(BIN)/python -m bench.load
 
+mutate: $(VENV)/ready  ## deliberate faults, one at a time, and which check notices each (ARGS="claim" only those)
+	@$(BIN)/python -m tests.mutation $(ARGS)
+
 .venv-sam/ready: requirements/build.txt
 	@echo "making the environment for SAM in .venv-sam …"
 	@$(PYTHON) -m venv .venv-sam
@@ -72,4 +75,4 @@ build: .venv-sam/ready  ## the artefacts for AWS, in .aws-sam/build (no account,
 validate: .venv-sam/ready  ## sam validate --lint
 	@$(SAM) validate --lint
 
-.PHONY: help run cli test lint golden traffic vendors simulate bench load build validate
+.PHONY: help run cli test lint golden traffic vendors simulate mutate bench load build validate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +25,13 @@ ONE_OF_EACH = RECORDS | {"task": 1}
 
 STORED = 3
 """The I/O that stores the first webhook; before it are reading the settings and claiming the client."""
+
+
+PROMISED = 4
+"""The I/O that promises it."""
+
+ONE_WEBHOOK = 13
+"""The I/Os of a webhook that asks for records and task at once."""
 
 
 class Killed(BaseException):
@@ -162,3 +169,45 @@ def test_a_lost_answer_is_looked_for_before_anything_else_is_done_for_the_client
         product.post("missed", missed("ua1_-1772704900.2"))
         product.keep_promises()
         assert written(twin) == ONE_OF_EACH | {"task": 2}
+
+
+def test_what_another_call_has_written_is_not_taken_for_ones_own() -> None:
+    """The CRM fails before it does the work: who looks for the task finds none, though an earlier call has the same."""
+    with dying_world(Dying(0, before=False)) as (product, twin):
+        product.post("missed", missed("ua1_-1772704900.1"))
+        product.clock.sleep(2 * LAG.total_seconds())
+        twin.misbehave(Fault("status", method="POST", path="activities"))
+        product.post("missed", missed("ua1_-1772704900.2"))
+        product.keep_promises()
+        assert written(twin) == ONE_OF_EACH | {"task": 2}
+        assert len({write.fields["marker"] for write in twin.writes("task")}) == 2
+
+
+@pytest.mark.parametrize("at", range(PROMISED, TOTAL + 1))
+def test_a_worker_that_dies_after_its_promise_needs_nobody_to_send_the_webhook_again(at: int) -> None:
+    dying = Dying(at, before=False)
+    with dying_world(dying) as (product, twin):
+        dying.armed = True
+        with suppress(Killed):
+            product.post("in.after", after_call())
+        dying.armed = False
+        product.keep_promises()
+        assert written(twin) == ONE_OF_EACH
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_records_and_task_of_one_webhook_are_not_made_again_by_the_clients_next_call(before: bool) -> None:
+    """The records' results stand in the journal with the task's intent; whoever finishes the call makes none of them, and
+    must tell the index of them all the same: the CRM's search does not show them yet."""
+    for at in range(1, ONE_WEBHOOK + 1):
+        dying = Dying(at, before)
+        with dying_world(dying) as (product, twin):
+            dying.armed = True
+            with suppress(Killed):
+                product.post("in.after", after_call())
+            assert dying.count == at
+            dying.armed = False
+            product.clock.sleep(65)
+            product.post("missed", missed("ua1_-1772704900.2"))
+            product.keep_promises()
+            assert written(twin)["lead"] == 1, f"died at I/O {at}"

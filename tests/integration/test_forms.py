@@ -293,6 +293,18 @@ def test_nothing_personal_is_in_names_or_logs(stage: Stage, capsys: pytest.Captu
     assert not [word for word in (CLIENT, CLIENT[1:], "Olena", "198.51.100.7") if word in told]
 
 
+def test_the_name_of_a_form_is_another_in_every_project() -> None:
+    """A form may say nothing but a number: whoever sees the name must not find it by hashing all numbers there are."""
+    names = set()
+    for key in ("the key of one project", "the key of another"):
+        twin = PipedriveTwin()
+        settings = {"forms": {"enabled": True, "origins": [SITE]}}
+        with serve(twin) as running, world(document(twin, running.url, **settings), secrets={"client_key": key}) as product:
+            product.form({"phone": CLIENT}, origin=SITE)
+            names |= {entry.key.call for entry in entries(product)}
+    assert len(names) == 2
+
+
 def test_a_form_waits_for_the_crm(stage: Stage) -> None:
     product, twin = stage
     twin.misbehave(Fault("status", status=503, times=3))

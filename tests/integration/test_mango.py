@@ -24,7 +24,7 @@ from sandbox.telephony.mango_twin import serve as serve_mango
 from sandbox.twins import twin_class
 from sandbox.twins.base import Fault, ManualClock, Twin, Write, serve
 from tests.harness import MANGO_KEY, MANGO_SALT, NOBODY, Context, World, function, http_event, world
-from tests.integration.demo import document
+from tests.integration.demo import document, missed
 from tests.mango_scenarios import (
     BEGUN,
     CLIENT,
@@ -345,6 +345,12 @@ def test_nobody_gets_in_who_does_not_sign(spoilt: dict[str, str], status: int) -
         assert here.product.store.entry(CallKey("demo", "mango", ENTRY)) is None
         assert not here.twin.ledger
         assert not here.product.queue.promised
+
+
+def test_another_providers_door_is_no_way_round_the_signature() -> None:
+    with office() as here:
+        assert here.product.post("missed", missed())["status_code"] == 404
+        assert not here.twin.requests
 
 
 @pytest.mark.parametrize("length", [0, 1, 40, -1])

@@ -15,8 +15,9 @@ import pytest
 
 from patchcord.model.vendors import VENDORS
 from patchcord.scenarios.profiles import effective, merge
-from patchcord.service.gate import Gate, NotNow, kept_for_routing
-from patchcord.store.port import CallKey
+from patchcord.service.gate import LONG_AGO, Gate, NotNow, kept_for_routing, look_up_cost, share_of, window_of
+from patchcord.store.memory import MemoryStore
+from patchcord.store.port import CallKey, Granted
 from sandbox.telephony.mango_twin import MangoTwin
 from sandbox.telephony.mango_twin import serve as serve_mango
 from sandbox.twins import twin_class
@@ -250,6 +251,29 @@ def test_what_routing_has_found_is_not_looked_for_again() -> None:
         assert here.twin.writes("task") or here.twin.writes("log")
 
 
+def test_what_another_call_has_made_since_routing_looked_is_seen() -> None:
+    """A client calls twice; the first call was looked at while he was new and ends after the second one."""
+    with asked(known=False) as here:
+        here.destination()
+        here.product.clock.sleep(10)
+        here.product.post("missed", missed("call-2"))
+        here.product.post("missed", missed("call-1"))
+        assert len(here.twin.writes("create", "lead")) == 1
+
+
+def test_what_was_begun_before_the_crm_went_down_is_finished_before_the_clients_next_call() -> None:
+    """The lead is told as gone after contact and organization were written; so somebody looks again, and that fails."""
+    with asked(known=False) as here:
+        here.twin.search_lag = timedelta(seconds=240)
+        here.destination()
+        here.twin.misbehave(Fault("status", method="POST", path="leads", status=404), Fault("status", method="GET", status=500))
+        assert here.product.post("missed", missed("call-1"))["status_code"] == 202
+        here.product.clock.sleep(10)
+        here.product.post("missed", missed("call-2"))
+        here.product.keep_promises()
+        assert len(here.twin.writes("create", "lead")) == len(here.twin.writes("create", "contact")) == 1
+
+
 def test_routing_does_not_hide_an_open_callback_task() -> None:
     """O-08: whoever was missed twice is called back once, also when somebody looked for his responsible in between."""
     with asked(tasks={"dedupe_open_callback": True}) as here:
@@ -307,6 +331,33 @@ def test_routing_has_a_share_of_its_own_in_the_crms_limit() -> None:
         assert here.product.clock.now() == begun
 
 
+def test_events_leave_a_share_of_the_limit_to_routing() -> None:
+    """The window holds just what this event takes, and routing's share is in it: so the event waits for the next one."""
+    with asked() as here:
+        project = here.product.service.projects.get("demo")
+        assert project is not None
+        crm = here.product.service.projects.crm(project)
+        window, requests, clock = window_of(crm), crm.declaration.requests, here.product.clock
+        clock.sleep((window - (clock.now() - LONG_AGO) % window).total_seconds())  # later in a window its share is free for all
+        taken, begun = share_of(crm) - look_up_cost(crm) - requests.create - requests.task, clock.now()
+        assert here.product.store.take("demo", "pipedrive", taken, share_of(crm), window, begun) == Granted()
+        here.product.post("missed", missed("call-2", "+380671110000"))
+        assert here.product.clock.now() > begun
+
+
+def test_a_look_up_that_heeds_no_time_out_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time-outs of requests bound neither the look-up of a name nor many requests after another."""
+    with asked() as here:
+        project = here.product.service.projects.get("demo")
+        assert project is not None
+        crm = here.product.service.projects.crm(project, "routing")
+        monkeypatch.setattr(type(crm), "find", lambda *asked: time.sleep(3 * BUDGET.total_seconds() + SLACK))
+        begun = time.monotonic()
+        assert here.destination() == ""
+        assert time.monotonic() - begun < BUDGET.total_seconds() + SLACK
+        assert here.journal()["failure"] == "too_late"
+
+
 def test_a_connection_that_cools_down_is_left_alone() -> None:
     with asked() as here:
         here.product.store.cool_down("demo", "pipedrive", START + timedelta(minutes=1))
@@ -358,7 +409,7 @@ class Greeted:
 
 
 @contextmanager
-def greeted(**settings: Any) -> Iterator[Greeted]:
+def greeted(store: MemoryStore | None = None, **settings: Any) -> Iterator[Greeted]:
     clock = ManualClock(START)
     twin: Twin = twin_class("megaplan")(clock=clock)
     pbx = MangoTwin(clock=clock, key=MANGO_KEY, salt=MANGO_SALT)
@@ -370,7 +421,7 @@ def greeted(**settings: Any) -> Iterator[Greeted]:
         base["employees"]["boris"]["extension"] = "102"
         base["telephony"] = {"provider": "mango", "base_url": f"{calling.url}/vpbx"}
         twin.seed_contact(phone=CLIENT, name="A client", owner=base["employees"]["boris"]["crm_user"])
-        with world(merge(base, settings), manual=clock, secrets=connection.secrets) as product:
+        with world(merge(base, settings), manual=clock, secrets=connection.secrets, store=store) as product:
             yield Greeted(product, twin, pbx)
 
 
@@ -401,6 +452,10 @@ def test_a_leg_that_is_told_of_twice_is_sent_for_once() -> None:
 def test_a_command_that_would_be_late_is_not_sent(late: float, sent: int) -> None:
     """S4-29: the greeting lasts eight seconds here."""
     with greeted() as here:
+        here.rings(after=late)
+        assert len(here.commands) == sent
+    fixed = {"blocks": [{"type": "employee", "to": "boris"}]}  # nobody is asked, so nobody notices that the time is over
+    with greeted(scheme=fixed) as here:
         here.rings(after=late)
         assert len(here.commands) == sent
 
@@ -453,3 +508,17 @@ def test_a_pbx_that_does_not_answer_loses_no_event() -> None:
         here.rings()
         assert {"command": "route", "sent": "no"}.items() <= here.extras()[1].items()
         assert here.extras()[-1]["leg"] == "leg-entry-1"
+
+
+class Unreadable(MemoryStore):
+    """A store that cannot tell what is known of a client."""
+
+    def client(self, project: str, client: str) -> str | None:
+        raise TimeoutError
+
+
+def test_whatever_happens_to_routing_the_event_is_stored_and_carried_out() -> None:
+    with greeted(store=Unreadable(), routing={"last_owner": True}) as here:
+        here.rings()
+        assert here.extras()[-1]["leg"] == "leg-entry-1"
+        assert "caller not put through" in here.product.log.getvalue()

@@ -13,6 +13,7 @@ import pytest
 from patchcord.service.claims import LEASE
 from patchcord.service.connect import reconnect
 from patchcord.service.retry import PAUSES
+from patchcord.store.memory import MemoryStore
 from patchcord.store.port import CallKey
 from sandbox.twins.base import Fault, ManualClock, serve
 from sandbox.twins.pipedrive import PipedriveTwin
@@ -102,6 +103,34 @@ def test_calls_that_are_none_of_the_crms_business_are_journalled_with_the_reason
         assert product.keep_promises() == 0
 
 
+def test_the_journal_says_what_was_written_and_which_rules_asked_for_it(stage: Stage) -> None:
+    product, _ = stage
+    answered = product.post("missed", missed())
+    decision = json.loads(entry(product).decision)
+    assert (decision["situation"], decision["rules"]) == ("in_missed_new", answered["rules"])
+    states = [json.loads(text) for text in entry(product).effects.values()]
+    assert len(states) == 4
+    assert all(state["state"] == "done" and state["id"] and state["rules"] for state in states)
+
+
+# --- stored, then promised, then worked on ---
+
+
+class Forgetful(MemoryStore):
+    """A store that takes no events."""
+
+    def accept(self, *args: Any, **kwargs: Any) -> Any:
+        raise TimeoutError
+
+
+def test_an_event_that_cannot_be_stored_is_asked_for_again() -> None:
+    twin = PipedriveTwin()
+    with serve(twin) as running, world(document(twin, running.url), store=Forgetful()) as product:
+        assert product.post("missed", missed())["status_code"] == 500
+        assert not product.queue.promised
+        assert not twin.requests
+
+
 # --- once ---
 
 
@@ -161,6 +190,36 @@ def test_a_lead_converted_during_the_call_is_looked_for_again(stage: Stage) -> N
     assert lead not in {target[1] for write in twin.writes("task") for target in write.fields["targets"]}
 
 
+def test_the_client_as_first_seen_stands_for_the_whole_call(stage: Stage) -> None:
+    """What a manager does meanwhile makes no existing client of a new one, whose call has begun as a new one's."""
+    product, twin = stage
+    situation = product.post("in.answer", answer())["situation"]
+    twin.seed_lead(contact=twin.seed_contact(phone=CLIENT))
+    assert product.post("in.after", after_call())["situation"] == situation
+    assert len(twin.writes("create", "lead")) == 1
+
+
+def test_a_call_does_not_meet_its_own_records(stage: Stage) -> None:
+    """It looks again after it has made them; the client was a new one all the same."""
+    product, twin = stage
+    twin.misbehave(Fault("status", method="POST", path="activities", status=404, times=2))
+    assert product.post("in.after", after_call())["reason"] == "record_gone"
+    product.keep_promises()
+    assert json.loads(entry(product).decision)["situation"] == "in_answered_new"
+    assert len(twin.writes("create", "lead")) == len(twin.writes("task")) == 1
+
+
+def test_records_that_somebody_has_deleted_are_made_again(stage: Stage) -> None:
+    product, twin = stage
+    product.post("missed", missed())
+    for kind in ("lead", "contact", "organization"):
+        twin.remove(kind, twin.records(kind)[0]["id"])
+    product.clock.sleep(3600)
+    product.post("missed", missed("ua1_-1772708400.2"))
+    assert len(twin.writes("create", "lead")) == 2
+    assert product.keep_promises() == 2
+
+
 def test_a_callback_task_that_somebody_deleted_is_not_open() -> None:
     with product_on_twin(tasks={"dedupe_open_callback": True}) as (product, twin):
         product.post("missed", missed())
@@ -184,15 +243,34 @@ def test_a_failing_crm_delays_and_loses_nothing(stage: Stage, fault: Any) -> Non
     assert len(twin.writes("task")) == 1
 
 
-def test_a_rate_limit_cools_the_connection_down_for_everybody(stage: Stage) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_rate_limit_cools_the_connection_down_for_everybody(stage: Stage, status: int) -> None:
     product, twin = stage
-    twin.misbehave(Fault("status", status=429, times=1))
+    twin.misbehave(Fault("status", status=status, times=1))
     assert product.post("missed", missed())["reason"] == "crm_unavailable"
     asked = len(twin.requests)
     assert product.post("missed", missed("ua1_-1772704801.2", "+380671110000"))["reason"] == "cooling_down"
     assert len(twin.requests) == asked
     product.keep_promises()
     assert len(twin.writes("create", "lead")) == 2
+
+
+def test_a_crm_that_asks_for_an_hours_quiet_uses_up_one_try(stage: Stage) -> None:
+    product, twin = stage
+    twin.misbehave(Fault("status", status=503, headers={"Retry-After": "3600"}))
+    product.post("missed", missed())
+    assert product.keep_promises() == 2
+    assert len(twin.writes("create", "lead")) == 1
+
+
+@pytest.mark.parametrize("path", ["persons", "organizations", "leads", "activities"])
+def test_a_crm_that_goes_down_between_two_writes_gets_the_rest_later(stage: Stage, path: str) -> None:
+    product, twin = stage
+    twin.misbehave(Fault("status", method="POST", path=path))
+    assert product.post("missed", missed())["status_code"] == 202
+    product.keep_promises()
+    assert [write.kind for write in twin.writes("create")] == ["organization", "contact", "lead"]
+    assert len(twin.writes("task")) == 1
 
 
 def test_a_refused_write_fails_alone_and_stands_in_the_dead_letter_queue(stage: Stage) -> None:
@@ -215,6 +293,7 @@ def test_a_refused_write_is_buried_once_for_all_events_of_its_call(stage: Stage)
     product.post("in.after", after_call())
     product.keep_promises()
     assert len(product.queue.buried) == 1
+    assert len([seen for seen in twin.requests if seen.method == "POST" and "organizations" in seen.path]) == 1
 
 
 def test_a_message_that_is_no_promise_does_not_hold_up_the_others(stage: Stage) -> None:
@@ -294,6 +373,20 @@ def test_get_and_form_deliveries_are_read_like_json(stage: Stage) -> None:
     query = {key: value for key, value in missed().items() if value}
     assert product.send("missed", "GET", query=query)["status"] == "done"
     assert len(twin.writes("task")) == 1
+
+
+def test_neither_numbers_nor_secrets_are_in_the_log(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever goes wrong: what cannot be read, who is not known, what the CRM refuses in words of its own."""
+    product, twin = stage
+    product.post("missed", missed(calldate="yesterday"))
+    product.post("missed", missed(), secret="a-secret-of-somebody-else-0123456789")
+    twin.misbehave(Fault("refuse", method="POST", path="leads", words=f"{CLIENT} is known, token twin-api-token"))
+    product.post("missed", missed())
+    product.keep_promises()
+    told = product.log.getvalue() + capsys.readouterr().out
+    assert '"BadInput":[1.0]' in told
+    hidden = (CLIENT[1:], SECRET, "a-secret-of-somebody-else", "twin-api-token")
+    assert not [word for word in hidden if word in told]
 
 
 class Segments:

@@ -605,6 +605,14 @@ def test_exchanges_are_recorded(serve: Serve, connect: Connect, recording: Calla
     assert TOKEN not in json.dumps(line)
 
 
+def test_tokens_of_answers_are_masked(serve: Serve, connect: Connect, recording: Callable[[], list[dict[str, Any]]]) -> None:
+    connect(serve(Reply(200, {"access_token": "renewed-0123456789", "expires_in": 3600}))).call(
+        "POST", "/token", operation="refresh"
+    )
+    (line,) = recording()
+    assert json.loads(line["response_body"]) == {"access_token": "***", "expires_in": 3600}
+
+
 def test_a_lost_answer_is_recorded(serve: Serve, connect: Connect, recording: Callable[[], list[dict[str, Any]]]) -> None:
     refusal(connect(serve(Reply(drop=True))))
     assert recording()[0]["status"] is None
