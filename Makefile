@@ -48,6 +48,9 @@ vendors: $(VENV)/ready  ## docs/vendors.md from the declarations and the contrac
 	@$(BIN)/python -m pytest -n auto tests/contract --junitxml=build/contract.xml
 	@$(BIN)/python -m tests.contract.page build/contract.xml
 
+openapi: $(VENV)/ready  ## docs/openapi.json from the routes of template.yaml and the handlers
+	@mkdir -p build && $(BIN)/python -m sandbox.openapi > build/openapi.json && mv build/openapi.json docs/openapi.json
+
 bench: $(VENV)/ready  ## start-up, speed, round trips, as ratios of one run
 	@$(BIN)/python -m bench
 
@@ -66,4 +69,4 @@ build: .venv-sam/ready  ## the artefacts for AWS, in .aws-sam/build (no account,
 validate: .venv-sam/ready  ## sam validate --lint
 	@$(SAM) validate --lint
 
-.PHONY: help run cli test lint golden traffic vendors bench build validate
+.PHONY: help run cli test lint golden traffic vendors openapi bench build validate
