@@ -69,7 +69,8 @@ class Declaration:
 
     `kinds` maps the neutral kinds it has to its own words; `phone_kinds` are those that carry a phone number;
     `search_lag` is how long a new record may stay invisible to its search; `time_out` bounds one request in seconds;
-    `name_length` and `text_length` are the longest texts it takes; `assumed` lists what nobody could verify.
+    `name_length` and `text_length` are the longest texts it takes, `value_length` the longest value of an ordinary field;
+    `assumed` lists what nobody could verify.
     """
 
     vendor: str
@@ -85,6 +86,7 @@ class Declaration:
     time_out: float = 8.0
     name_length: int = 255
     text_length: int = 60_000
+    value_length: int = 60_000
     assumed: tuple[str, ...] = ()
 
 
