@@ -20,6 +20,7 @@ from werkzeug.test import Client, EnvironBuilder
 from patchcord.service.links import Recording, recording_token
 from patchcord.service.projects import save, secret_hash
 from patchcord.store.memory import MemoryStore
+from patchcord.store.port import Store
 from sandbox.host import Host, Logs
 from sandbox.template import Stack, load
 from sandbox.twins.base import ManualClock, Twin, serve
@@ -101,7 +102,7 @@ class Stage:
 
 
 @contextmanager
-def stage(**more: Any) -> Iterator[Stage]:
+def stage(store: Store | None = None, **more: Any) -> Iterator[Stage]:
     """The three tenants, all on one Pipedrive twin; `more` settings for `demo`."""
     twin = PipedriveTwin(clock=(clock := ManualClock(START)))
     with serve(twin) as running, ringostat() as (telephony, api):
@@ -109,12 +110,12 @@ def stage(**more: Any) -> Iterator[Stage]:
         telephony.add("ua1_-1772704800.1")
         base = document(twin, running.url)
         own = {
-            "telephony": {"base_url": api, "project_id": PROJECT_ID},
+            "telephony": {"base_url": api, "project_id": PROJECT_ID, "list_zone": "UTC"},
             "forms": {"enabled": True, "origins": [SITE], "per_address_a_minute": 1000},
             "click_to_call": {"secrets": [secret_hash(CLICK_SECRET)]},
             "routing": {"enabled": True},
         }
-        with world({**base, **own, **more}, manual=clock, secrets={"ringostat_api_key": AUTH_KEY}) as product:
+        with world({**base, **own, **more}, manual=clock, store=store, secrets={"ringostat_api_key": AUTH_KEY}) as product:
             _second_tenants(product, base)
             yield Stage(product, twin, telephony, Host(stack(), REPOSITORY, Logs(io.StringIO())))
 
