@@ -54,6 +54,9 @@ openapi: $(VENV)/ready  ## docs/openapi.json from the routes of template.yaml an
 bench: $(VENV)/ready  ## start-up, speed, round trips, as ratios of one run
 	@$(BIN)/python -m bench
 
+lock: $(VENV)/ready  ## layers/patchcord/requirements.lock: the hash of each file that the layer takes, after a change of its pins
+	@$(MAKE) --no-print-directory -C layers/patchcord lock PYTHON=$(CURDIR)/$(BIN)/python
+
 .venv-sam/ready: requirements/build.txt
 	@echo "making the environment for SAM in .venv-sam …"
 	@$(PYTHON) -m venv .venv-sam
@@ -69,4 +72,4 @@ build: .venv-sam/ready  ## the artefacts for AWS, in .aws-sam/build (no account,
 validate: .venv-sam/ready  ## sam validate --lint
 	@$(SAM) validate --lint
 
-.PHONY: help run cli test lint golden traffic vendors openapi bench build validate
+.PHONY: help run cli test lint golden traffic vendors openapi bench lock build validate

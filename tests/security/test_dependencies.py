@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from tests.harness import REPOSITORY
 
 LAYER = REPOSITORY / "layers/patchcord/requirements.txt"
+LOCK = LAYER.with_name("requirements.lock")
 FILES = (LAYER, *sorted((REPOSITORY / "requirements").glob("*.txt")))
 PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.]*")
 
@@ -79,3 +80,12 @@ def test_no_file_pins_a_package_otherwise_than_the_layer() -> None:
     layer = pins(LAYER)
     dev = pins(REPOSITORY / "requirements/dev.txt")
     assert not {name for name in layer.keys() & dev.keys() if layer[name] != dev[name]}
+
+
+def test_the_layer_is_installed_by_hashes() -> None:
+    """`make lock` writes them after a change of the pins; an index that hands out another file stops the build."""
+    locked = [re.fullmatch(r"(\S+)==(\S+) --hash=sha256:[0-9a-f]{64}", line) for line in lines(LOCK)]
+    assert all(locked)
+    assert {canonical(found[1]): found[2] for found in locked if found} == pins(LAYER)
+    (installing,) = re.findall(r"^\t(\$\(PIP\).*requirements\.lock)$", LAYER.with_name("Makefile").read_text("utf-8"), re.M)
+    assert "--require-hashes" in installing
