@@ -133,6 +133,27 @@ def test_the_log_and_the_metrics_tell_nothing_of_a_client(played: Played) -> Non
     assert not [secret for secret in SECRETS if secret in told]
 
 
+def test_a_crash_is_logged_without_its_words() -> None:
+    """An error that nobody foresaw may quote what it was given; the log says where it was, and of which sort."""
+
+    def broken(*_: Any) -> Any:
+        try:
+            TOLD[f"{NUMBER} {TOLD['name']}"]
+        except KeyError as error:
+            raise RuntimeError(TOLD, SECRETS) from error
+
+    with stage() as here, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(here.product.service.projects, "crm", broken)
+        door = next(door for door in DOORS if door.route.startswith("POST") and "/in/" in door.route)
+        assert marked(door).knock(here).status == 202
+        assert not [what for what, mark in MARKS.items() if mark.lower() in here.log.lower()]
+        assert not [secret for secret in SECRETS if secret in here.log]
+        (crash,) = [record for record in here.records() if record.get("message") == "event not finished"]
+        assert (
+            crash["exception_name"] == "RuntimeError" and "KeyError" in crash["exception"] and "perform.py" in crash["exception"]
+        )
+
+
 def test_only_a_calls_own_item_holds_what_it_said(played: Played) -> None:
     """Nothing of a client stands in a key, nor in the tables of clients and connections: numbers are hashed with a key."""
     here, items = played
