@@ -51,6 +51,9 @@ vendors: $(VENV)/ready  ## docs/vendors.md from the declarations and the contrac
 simulate: $(VENV)/ready  ## random histories with everything that fails: N=10000 SEED=1, or SCRIPT=path of one history
 	@$(BIN)/python -m tests.simulation --n $(or $(N),1000) --seed $(or $(SEED),1) $(if $(SCRIPT),--script $(SCRIPT))
 
+openapi: $(VENV)/ready  ## docs/openapi.json from the routes of template.yaml and the handlers
+	@mkdir -p build && $(BIN)/python -m sandbox.openapi > build/openapi.json && mv build/openapi.json docs/openapi.json
+
 bench: $(VENV)/ready  ## start-up, speed, round trips, as ratios of one run
 	@$(BIN)/python -m bench
 
@@ -59,6 +62,9 @@ load: $(VENV)/ready  ## a burst of a thousand events for one project, and what b
 
 mutate: $(VENV)/ready  ## deliberate faults, one at a time, and which check notices each (ARGS="claim" only those)
 	@$(BIN)/python -m tests.mutation $(ARGS)
+
+lock: $(VENV)/ready  ## layers/patchcord/requirements.lock: the hash of each file that the layer takes, after a change of its pins
+	@$(MAKE) --no-print-directory -C layers/patchcord lock PYTHON=$(CURDIR)/$(BIN)/python
 
 .venv-sam/ready: requirements/build.txt
 	@echo "making the environment for SAM in .venv-sam …"
@@ -75,4 +81,4 @@ build: .venv-sam/ready  ## the artefacts for AWS, in .aws-sam/build (no account,
 validate: .venv-sam/ready  ## sam validate --lint
 	@$(SAM) validate --lint
 
-.PHONY: help run cli test lint golden traffic vendors simulate mutate bench load build validate
+.PHONY: help run cli test lint golden traffic vendors openapi simulate mutate bench load lock build validate

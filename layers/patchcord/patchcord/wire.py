@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import requests
 
 RECORD_VARIABLE = "PATCHCORD_RECORD"
+LAMBDA_VARIABLE, STAND_VARIABLE = "AWS_LAMBDA_RUNTIME_API", "AWS_ENDPOINT_URL"
+"""The first is set wherever Lambda runs us, the second where it is a stand's, whose CRMs are on the same machine."""
 USER_AGENT = "Patchcord"
 CONNECT_TIME_OUT = 3.05
 IDLE_CONNECTION = 50.0
@@ -209,6 +211,37 @@ class Failure:
     unsendable: bool = False
 
 
+_NAME = re.compile(r"([a-z0-9_-]+\.)+[a-z][a-z0-9-]*", re.I)
+_NEAR = (".internal", ".local", ".localhost", ".localdomain")
+
+
+def is_public(url: str) -> bool:
+    """Whether an address is one of the Internet: https, a host by a full name or a public number, without credentials.
+
+    A function on AWS has neighbours that trust it, Lambda's own interface and the tracing daemon; no setting and no
+    answer of a vendor may send a request there.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    if parts.scheme != "https" or "@" in parts.netloc or not parts.netloc.isprintable() or "\\" in url:
+        return False
+    if _NAME.fullmatch(host):
+        return not host.lower().endswith(_NEAR)
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return False
+
+
+def _may_ask(url: str) -> bool:
+    return LAMBDA_VARIABLE not in os.environ or bool(os.environ.get(STAND_VARIABLE)) or is_public(url)
+
+
 class TooSlow(Exception):
     """The answer has not arrived whole within the time."""
 
@@ -237,6 +270,8 @@ class Wire:
         before `deadline`, an instant of the clock. `hidden` are this request's own secrets. Nothing is raised for what
         the network does, and no exception of the library travels along: its text holds the address.
         """
+        if not _may_ask(request.url):
+            return Failure("the address is none of the Internet: is it complete, and https?", unsendable=True)
         started = self._clock()
         session = self._ready_session(started)
         outcome = self._exchange(session, request, time_outs, deadline)

@@ -157,4 +157,5 @@ def _join(row: Row, entries: list[Row]) -> None:
 def sanitised(markup: str) -> str:
     """HTML without scripts and event handlers, as the server keeps it (10.1)."""
     without = re.sub(r"<(script|style|iframe)\b.*?(</\1>|$)", "", markup, flags=re.I | re.S)
-    return re.sub(r"\s+on\w+\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)", "", without, flags=re.I)
+    handler = re.compile(r"\s+on\w+\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)", re.I)
+    return re.sub(r"<\w[^<>]*>", lambda tag: handler.sub("", tag[0]), without)

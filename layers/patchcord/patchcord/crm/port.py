@@ -70,8 +70,8 @@ class Declaration:
     `kinds` maps the neutral kinds it has to its own words; `phone_kinds` are those that carry a phone number;
     `search_lag` is how long a new record may stay invisible to its search; `time_out` bounds one request in seconds;
     `assigns_ticked_off` says whether a task can be given to another user after somebody ticked it off, as one always can that
-    is open or was completed when it was made. `name_length` and `text_length` are the longest texts it takes; `assumed` lists
-    what nobody could verify.
+    is open or was completed when it was made. `name_length` and `text_length` are the longest texts it takes, `value_length`
+    the longest value of an ordinary field; `assumed` lists what nobody could verify.
     """
 
     vendor: str
@@ -88,6 +88,7 @@ class Declaration:
     time_out: float = 8.0
     name_length: int = 255
     text_length: int = 60_000
+    value_length: int = 60_000
     assumed: tuple[str, ...] = ()
 
 

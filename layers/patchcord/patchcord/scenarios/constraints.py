@@ -71,6 +71,17 @@ SITE_ORIGIN = re.compile(r"https://(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::\d{1,5})?|http
 """A site as browsers name it; one without https only on the developer's own machine."""
 MOST_FORMS_A_MINUTE = 1000
 
+SECRET_OPTIONS = frozenset(
+    {
+        "access_token", "api_key", "api_token", "apikey", "app_token", "client_secret", "grant", "key", "partner_token",
+        "password", "refresh_token", "secret", "token", "user_token", "webhook",
+    }
+)  # fmt: skip
+"""What vendors call the secrets that they are opened with."""
+SHA_256 = re.compile(r"[0-9a-f]{64}")
+LOGIN_IN_ADDRESS = re.compile(r"://[^/?#\s]*@|/rest/\d+/\w+")
+"""A login before a host, or the key in the address of a Bitrix24 webhook."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -556,6 +567,18 @@ def site_forms(settings: Settings, facts: Facts) -> Findings:
             yield Finding("FORM_FIELD_UNKNOWN", f"forms.field_names.{wire}", f"{meant!r} {words}")
 
 
+def no_secrets(settings: Settings, facts: Facts) -> Findings:
+    """Settings are shown, copied and kept in all versions: whatever opens a CRM stands in the parameter store."""
+    for name, value in settings.crm.options.items():
+        if name.lower() in SECRET_OPTIONS or LOGIN_IN_ADDRESS.search(value):
+            yield Finding("SECRET_IN_SETTINGS", f"crm.options.{name}", "is a secret: patchcord project secret keeps it")
+    kept = {"telephony.secrets": settings.telephony.secrets, "click_to_call.secrets": settings.click_to_call.secrets}
+    for place, hashes in kept.items():
+        for index, text in enumerate(hashes):
+            if not SHA_256.fullmatch(text):
+                yield Finding("SECRET_IN_SETTINGS", f"{place}.{index}", "must be the SHA-256 of a secret, in small hexadecimal")
+
+
 CONSTRAINTS: tuple[Callable[[Settings, Facts], Findings], ...] = (
     lead_needs_company,
     lead_and_deal,
@@ -594,4 +617,5 @@ CONSTRAINTS: tuple[Callable[[Settings, Facts], Findings], ...] = (
     senders,
     recordings,
     site_forms,
+    no_secrets,
 )

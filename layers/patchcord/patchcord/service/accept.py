@@ -215,12 +215,15 @@ def _whole_seconds(pause: timedelta) -> timedelta:
 def request_of(payload: Payload, clock: Clock) -> HttpRequest:
     """API Gateway's payload as a request. Raises BadInput for a body that is too large or wrongly encoded."""
     text = payload.get("body") or ""
+    too_large = BadInput((Problem("body", f"at most {LARGEST_BODY} bytes", "more"),))
+    if len(text) > 2 * LARGEST_BODY:  # whether it is base64 or not: it need not be decoded
+        raise too_large
     try:
         body = base64.b64decode(text, validate=True) if payload.get("isBase64Encoded") else text.encode()
     except (binascii.Error, ValueError):
         raise BadInput((Problem("body", "base64", "something else"),)) from None
     if len(body) > LARGEST_BODY:
-        raise BadInput((Problem("body", f"at most {LARGEST_BODY} bytes", "more"),))
+        raise too_large
     http = payload.get("requestContext", {}).get("http", {})
     return HttpRequest(
         method=http.get("method", "POST"),

@@ -122,8 +122,8 @@ def read_click(payload: Payload, clock: Clock) -> Click:
     if texts["first"] not in (None, "client", "employee"):
         problems.append(Problem("first", "client or employee", "another text"))
     key = request.headers.get("idempotency-key") or texts["key"]
-    if key is not None and len(key) > LONGEST:
-        problems.append(Problem("idempotency-key", f"at most {LONGEST} characters", "a longer text"))
+    if key is not None and not _is_short(key):
+        problems.append(Problem("idempotency-key", f"at most {LONGEST} printable characters", "another text"))
     if problems:
         raise BadInput(tuple(problems))
     first: Any = texts["first"]
@@ -134,10 +134,15 @@ def _text(told: Mapping[str, Any], name: str, problems: list[Problem]) -> str | 
     value = told.get(name)
     if value is None or value == "":
         return None
-    if isinstance(value, str) and len(value) <= LONGEST:
+    if isinstance(value, str) and _is_short(value.strip()):
         return value.strip() or None
-    problems.append(Problem(name, f"a text of at most {LONGEST} characters", kind_of(value)))
+    problems.append(Problem(name, f"a text of at most {LONGEST} printable characters", kind_of(value)))
     return None
+
+
+def _is_short(text: str) -> bool:
+    """Whether it can be a name, a number or a key. A lone surrogate is not printable, and no text that can be hashed."""
+    return len(text) <= LONGEST and text.isprintable()
 
 
 def _answered(dialler: Dialler, project: Project, click: Click) -> Response:

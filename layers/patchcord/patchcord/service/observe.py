@@ -6,11 +6,13 @@ Only the words listed here reach a log line: ids of ours and of the provider, si
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 
 from patchcord.service.work import Report, Status
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from patchcord.scenarios.routes import Route
 
 NAMESPACE = "Patchcord"
+
+LONGEST_CHAIN = 5
+"""Errors of one trace."""
 
 TRACED = "_X_AMZN_TRACE_ID"
 """Lambda sets this for an invocation that is traced."""
@@ -35,11 +40,27 @@ COUNTED = {
 }
 
 
+class Wordless(LambdaPowertoolsFormatter):
+    """Errors without their words: the trace says where and which sort, the words may quote a client or a token."""
+
+    def __init__(self) -> None:
+        super().__init__(serialize_stacktrace=False)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """The places of an error and of those that led to it, the last first."""
+        parts: list[str] = []
+        error = ei[1]
+        while error is not None and len(parts) < LONGEST_CHAIN:
+            parts.append("".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__)
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "\nafter:\n".join(parts)
+
+
 class Observer:
     """Log, metrics and traces of one function."""
 
     def __init__(self, service: str | None = None) -> None:
-        self.logger = Logger(service=service)
+        self.logger = Logger(service=service, logger_formatter=Wordless())
         self.metrics = Metrics(namespace=NAMESPACE, service=service)
         self._tracer: Tracer | None = None
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 FRESH_FOR = timedelta(seconds=60)
 """How long settings are trusted without asking the store; a change acts after at most this."""
 
+MOST_UNKNOWN = 1000
+"""Names without a project that are remembered: whoever tries names must not fill the memory."""
+
 SHORTEST_SECRET = 22
 """Characters of a URL-safe secret with 128 bits."""
 
@@ -74,7 +77,7 @@ class Project:
 
 def secret_hash(secret: str) -> str:
     """A webhook secret as settings store it."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 class Projects:
@@ -93,6 +96,8 @@ class Projects:
         if known is not None and self._clock.now() - known[0] < FRESH_FOR:
             return known[1]
         project = self._load(name, known[1] if known else None)
+        if project is None and len(self._cached) >= MOST_UNKNOWN:
+            self._cached = {other: kept for other, kept in self._cached.items() if kept[1] is not None}
         self._cached[name] = (self._clock.now(), project)
         return project
 

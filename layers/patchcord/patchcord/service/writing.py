@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -141,8 +141,8 @@ class Writer:
             phone=effect.phone,
             email=effect.email,
             links=tuple(link for link in links if link is not None),
-            attribution=effect.attribution,
-            fields=effect.fields,
+            attribution=self._fitting(effect.attribution),
+            fields=self._fitting(effect.fields),
             pipeline=effect.pipeline,
             stage=effect.stage,
             tags=effect.tags,
@@ -251,7 +251,9 @@ class Writer:
         is_right = effect.owner is not None and isinstance(effect.target, Made) and self._owner_of(effect.target) == effect.owner
         if (effect.owner is not None and not is_right) or effect.fields or effect.attribution:
             self.gate.spend(1)
-            change = Change(owner=self._user(effect.owner), fields=effect.fields, attribution=effect.attribution)
+            # a form's own fields go where the project has said, which may be a long text
+            fields = effect.fields if effect.about == "form" else self._fitting(effect.fields)
+            change = Change(owner=self._user(effect.owner), fields=fields, attribution=self._fitting(effect.attribution))
             self.crm.update(ref, change)
             self._note_owner(effect)
         note = self._note(effect, ref) if effect.note else None
@@ -319,6 +321,11 @@ class Writer:
             return target
         state = self.states.get(target.key)
         return state.ref if state is not None else None
+
+    def _fitting(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Values as long as the CRM's fields take: whoever makes an advertisement's link must not cost us the record."""
+        longest = self.crm.declaration.value_length
+        return {name: value.encode("utf-16-le")[: 2 * longest].decode("utf-16-le", "ignore") for name, value in values.items()}
 
     def _refs(self, targets: Iterable[Target]) -> tuple[Ref, ...]:
         return tuple(ref for target in targets if (ref := self._ref(target)) is not None)

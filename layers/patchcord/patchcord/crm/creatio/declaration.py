@@ -36,6 +36,7 @@ DECLARATION = Declaration(
     requests=Requests(look_up=1, create=1, task=1, completed_task=1, look_up_known=2, look_up_depth_known=2),
     name_length=500,
     text_length=60_000,
+    value_length=250,
     assumed=(
         "GET works within $batch (12), and $select within $expand (5.1; see `expand`).",
         "Communication rows are found by the reversed digits of a number (5.1).",

@@ -32,6 +32,7 @@ DECLARATION = Declaration(
     # the burst of the smallest plan with an API token, 20 in 2 s; searches have 10 of their own, so each counts for two (3.2)
     rate=Rate(units=20, window=timedelta(seconds=2), costs={"search": 2}),
     requests=Requests(look_up=1, create=3, task=1, completed_task=1),
+    value_length=255,
     assumed=(
         "Numbers are searched without their punctuation (6.2); a search without a match costs one request.",
         "A new record is found by search within five minutes (6.2); seconds are likelier.",

@@ -28,6 +28,7 @@ DECLARATION = Declaration(
     rate=Rate(units=10, window=timedelta(seconds=1)),
     requests=Requests(look_up=2, create=2, task=1, completed_task=2),
     text_length=10_000,
+    value_length=255,
     assumed=(
         "filter[name] and filter[customer] find a number by its significant digits, in whatever notation it is stored (6.2).",
         "A new record is found by search within five minutes (6.2); nothing is said of a lag.",

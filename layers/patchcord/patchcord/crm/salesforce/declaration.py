@@ -34,6 +34,7 @@ DECLARATION = Declaration(
     rate=Rate(units=100_000, window=timedelta(hours=24), costs={"search": 2}),
     requests=Requests(look_up=1, create=1, task=1, completed_task=1),
     text_length=32_000,
+    value_length=255,
     assumed=(
         "The search index keeps a phone field as one token of digits (6.1).",
         "A batch call carries the text search and a query side by side, and each part counts as a call (6.4).",

@@ -33,6 +33,7 @@ DECLARATION = Declaration(
     rate=Rate(units=30, window=timedelta(seconds=3), costs={"search": 5, "composite": 5}),
     requests=Requests(look_up=1, create=1, task=1, completed_task=1),
     text_length=32_000,
+    value_length=255,
     assumed=(
         "COQL knows Converted__s, and Contact_Name.Phone and Contact_Name.Mobile in its conditions (17).",
         "A part of a composite that finds nothing answers 204 or an empty list (17).",
