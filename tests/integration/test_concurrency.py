@@ -6,10 +6,10 @@ import threading
 from datetime import timedelta
 
 from patchcord.store.memory import MemoryStore
-from sandbox.twins.base import serve
+from sandbox.twins.base import ManualClock, serve
 from sandbox.twins.pipedrive import PipedriveTwin
-from tests.harness import World, world
-from tests.integration.demo import document, missed
+from tests.harness import START, World, world
+from tests.integration.demo import after_call, before_call, document, missed
 
 CALLS = 20
 
@@ -20,6 +20,21 @@ def post_all(product: World, calls: list[str]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_what_another_call_has_made_since_the_phone_rang_is_seen() -> None:
+    """A popup looks for the client while it rings; the client's other call makes the lead before this one is answered."""
+    clock = ManualClock(START)
+    twin = PipedriveTwin(clock=clock, search_lag=timedelta(minutes=4))
+    with serve(twin) as running:
+        body = document(twin, running.url, rows={"in_ringing_new": {"popup": ["phone"]}})
+        with world(body, manual=clock) as product:
+            product.post("in.before", before_call("first"))
+            product.post("in.after", after_call("second"))
+            product.clock.skip(30)
+            product.post("in.after", after_call("first"))
+            assert [len(twin.writes("create", kind)) for kind in ("contact", "organization", "lead")] == [1, 1, 1]
+            assert len(twin.writes("task")) == 2
 
 
 def test_twenty_first_calls_of_one_new_client_make_one_lead() -> None:

@@ -217,6 +217,15 @@ def test_the_last_known_owner_stands_in_if_the_project_says_so(allowed: bool, ex
         here.twin.behave()
 
 
+def test_a_client_who_calls_again_at_once_is_put_through_although_the_crms_search_lags() -> None:
+    """S1-05: what we have made a moment ago we know ourselves."""
+    with asked(known=False) as here:
+        here.twin.search_lag = timedelta(minutes=4)
+        here.product.post("in.after", after_call(who="boris"))
+        assert here.destination(uniqueid="call-2") == "acme_boris"
+        assert here.journal("call-2")["source"] == "by_crm"
+
+
 @pytest.mark.parametrize("vendor", [vendor for vendor in VENDORS if vendor not in {"sendpulse", "megaplan", "altegio"}])
 def test_every_crm_tells_who_is_responsible(vendor: str) -> None:
     """S1-05."""

@@ -396,7 +396,8 @@ class Performer:
         failed = {key: state for key, state in writer.states.items() if state.state is State.FAILED}
         news = [state for key, state in failed.items() if key not in work.failed_before or work.again]
         if news:
-            self._bury(promise_of(work.entry), "; ".join(f"{state.what}: {state.words}" for state in news))
+            # without the CRM's words, which may name somebody: they stand in the journal, where erasing reaches them
+            self._bury(promise_of(work.entry), "refused by the CRM: " + "; ".join(state.what for state in news))
         return bool(failed)
 
     def _withdraw(self, writer: Writer, decision: Decision) -> None:

@@ -18,7 +18,7 @@ from patchcord.model.events import CallType, Event, Moment
 from patchcord.model.phone import read_phone
 from patchcord.model.records import Client, Record
 from patchcord.scenarios.routes import FAILED, NOT_ASKED, AskCrm, Caller, Records, Route
-from patchcord.scenarios.routing import needs_talks, route
+from patchcord.scenarios.routing import route
 from patchcord.service.clients import Index, client_key, index_of, merged
 from patchcord.service.clock import Clock
 from patchcord.service.gate import Gate, NotNow, Shut, look_up_cost
@@ -106,8 +106,8 @@ class Router:
         return self._kept(project, question, Answer(found, milliseconds, looking.failure, looking.late), looking.snapshot, now)
 
     def _index(self, project: Project, client: str | None) -> Index:
-        """What is remembered of the client: one read, and only if something of it may be wanted."""
-        if client is None or not (needs_talks(project.settings) or project.settings.routing.last_owner):
+        """What is remembered of the client: one read. What we have just made, the CRM's search may not show yet."""
+        if client is None:
             return Index()
         return index_of(self._store.client(project.name, client_key(project.client_secret, client)))
 
