@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -419,6 +420,28 @@ def test_two_looks_at_the_same_time_do_not_both_write() -> None:
             look(product, watch.tree())
         claims.give_back(claim, watch.key)
         assert run_all(product) == [["remind_senior"]]
+
+
+def test_a_look_that_stood_still_writes_nothing_more() -> None:
+    """By then another worker has looked for what it had written, found nothing, and written the reminder itself."""
+    with stage() as (product, twin), pytest.MonkeyPatch.context() as patch:
+        product.post("missed", missed())
+        watch = the_watch(product)
+        wait_until(product, watch.tree()["due_at"])
+        project, begin = product.service.projects.get("demo"), product.store.begin
+        assert project is not None
+        http = product.service.projects.crm(project).http
+        http.deadline = None  # as in a container of its own
+
+        def begin_and_stand_still(*how: Any) -> Any:
+            begun = begin(*how)
+            http.clock = lambda: monotonic() + 61
+            return begun
+
+        patch.setattr(product.store, "begin", begin_and_stand_still)
+        with pytest.raises(CrmNotNow):
+            look(product, watch.tree())
+        assert overdue_writes(twin) == []
 
 
 def test_a_refused_escalation_fails_visibly_and_is_not_tried_again() -> None:

@@ -31,6 +31,17 @@ def product_on_twin(**settings: Any) -> Iterator[tuple[World, PipedriveTwin]]:
         yield product, twin
 
 
+def test_what_is_refused_while_something_else_waits_is_a_dead_letter_too() -> None:
+    """The run that meets the refusal ends because of the outage, and the one that ends the call meets no refusal."""
+    with product_on_twin(rows={"in_missed_new": {"log": ["note"]}}) as (product, twin):
+        twin.misbehave(Fault("refuse", method="POST", path="organizations"), Fault("status", method="POST", path="activities"))
+        product.post("missed", missed())
+        product.keep_promises()
+        (buried,) = product.queue.buried
+        assert buried[1] == "refused by the CRM: create organization"
+        assert json.loads(buried[0])["call"] == CALL
+
+
 @pytest.fixture
 def stage() -> Iterator[tuple[World, PipedriveTwin]]:
     with product_on_twin() as pair:

@@ -185,7 +185,8 @@ class Player:
             try:
                 work(self._world(made.service, worker))
             finally:
-                leave()
+                if not worker.dead:  # a process that is gone is nobody's container any more
+                    leave()
 
         worker = stage.turns.start(run, seconds=FUNCTION_SECONDS, context=made)
         return worker

@@ -33,7 +33,7 @@ from tests.integration.demo import document
 from tests.simulation.history import CrmTrouble, History, Office
 from tests.simulation.scenes import BLOCKED, LINES, SITE, number_of
 from tests.simulation.transport import ask, send_by
-from tests.simulation.turns import Turns
+from tests.simulation.turns import TurnLock, Turns
 
 CRM_SLOWER = 8
 """How much longer a request to a CRM takes than one to AWS."""
@@ -232,7 +232,7 @@ class Stage:
             store = Newer(store)
 
         def connect(*how: Any) -> Crm:
-            return _on_time(open_crm(*how), clock)
+            return _on_time(open_crm(*how), clock, TurnLock(self.turns))
 
         queue, deadlines = Handed(self.queue, self.hands), Handed(self.deadlines, self.hands)
         return container(
@@ -281,11 +281,11 @@ class Stage:
         return answer
 
 
-def _on_time(crm: Crm, clock: WorkersClock) -> Crm:
+def _on_time(crm: Crm, clock: WorkersClock, alone: TurnLock) -> Crm:
     """A connection whose deadlines and tokens live on the history's time."""
     crm.http.clock = clock.monotonic
     credentials = crm.http.credentials
-    for name, value in (("_clock", clock.now), ("_sleep", clock.sleep)):
+    for name, value in (("_clock", clock.now), ("_sleep", clock.sleep), ("_alone", alone)):
         if hasattr(credentials, name):
             setattr(credentials, name, value)
     return crm

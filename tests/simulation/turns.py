@@ -35,6 +35,21 @@ class Worker:
     context: Any = None
 
 
+class TurnLock:
+    """A lock for threads, among workers: whoever waits for it lets the others work."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns, self._held = turns, False
+
+    def __enter__(self) -> None:
+        while self._held:
+            self._turns.pause(0.05)
+        self._held = True
+
+    def __exit__(self, *how: object) -> None:
+        self._held = False
+
+
 class Turns:
     """Who runs when. `play` belongs to whoever directs, everything else to the workers."""
 

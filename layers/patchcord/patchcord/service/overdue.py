@@ -232,7 +232,6 @@ class Overdue:
                 look.states[effect.key] = EffectState(State.INTENDED, in_words(effect), self._clock.now(), effect.rules)
         until = self._clock.now() + LEASE
         look.claim = self._store.begin(look.watch.key, look.claim, self._changes(look, effects), until)
-        bounded(look.crm, until, self._clock.now())
 
     def _changes(self, look: _Look, effects: Sequence[Effect]) -> Changes:
         return Changes(effects={effect.key: look.states[effect.key].dump() for effect in effects})

@@ -401,10 +401,10 @@ class Performer:
         return bool(failed)
 
     def _withdraw(self, writer: Writer, decision: Decision) -> None:
-        """What was intended, and is not asked for any more by all that is known now, holds up nobody."""
+        """What was intended or refused, and is not asked for any more by all that is known now, holds up nobody."""
         asked_for = {effect.key for effect in decision.effects}
         for key, state in writer.states.items():
-            if state.state is State.INTENDED and key not in asked_for:
+            if state.state in {State.INTENDED, State.FAILED} and key not in asked_for:
                 writer.states[key] = replace(state, state=State.WITHDRAWN, words="not asked for any more")
 
     def _watch(self, work: Work, writer: Writer, decision: Decision) -> bool:
@@ -432,8 +432,8 @@ class Performer:
     def _finish(self, work: Work, writer: Writer, seen: Snapshot, decision: Decision) -> Report:
         if not self._watch(work, writer, decision):
             return self._put_down(work, writer, seen, decision, Report(Status.WAITING, reason="deadline_not_watched"))
-        failed = self._give_up(work, writer)
         self._withdraw(writer, decision)
+        failed = self._give_up(work, writer)
         changes = Changes(
             effects=_texts(writer.states),
             settled=_all_but(work.entry, work.unripe),
