@@ -12,6 +12,7 @@ import pytest
 
 from patchcord.service.claims import LEASE
 from patchcord.service.connect import reconnect
+from patchcord.service.journal import effect_state
 from patchcord.service.retry import PAUSES
 from patchcord.store.memory import MemoryStore
 from patchcord.store.port import CallKey
@@ -285,14 +286,16 @@ def test_a_crm_that_goes_down_between_two_writes_gets_the_rest_later(stage: Stag
 
 
 def test_a_refused_write_fails_alone_and_stands_in_the_dead_letter_queue(stage: Stage) -> None:
-    """The organization is refused for good; contact, lead and task are written, and a person can see why."""
+    """The organization is refused for good; contact, lead and task are written, and a person can see why: the CRM's words
+    stand in the journal, where erasing reaches them."""
     product, twin = stage
     twin.misbehave(Fault("refuse", method="POST", path="organizations", words="Name is too silly", times=None))
     answered = product.post("missed", missed())
     states = {effect["key"]: effect["state"] for effect in answered["effects"]}
     assert (answered["status_code"], answered["status"]) == (200, "failed")
     assert states == {"contact": "done", "organization": "failed", "lead": "done", "task:callback": "done"}
-    assert "Name is too silly" in product.queue.buried[0][1]
+    assert product.queue.buried[0][1] == "refused by the CRM: create organization"
+    assert "Name is too silly" in effect_state(entry(product).effects["organization"]).words
     product.keep_promises()
     assert len(product.queue.buried) == 1
 

@@ -234,8 +234,8 @@ def test_putting_callers_through_changes_no_client_and_promises_nothing() -> Non
     assert found == used | kept
 
 
-def test_looking_at_a_task_touches_neither_clients_nor_queues_and_starts_no_execution() -> None:
-    tables = {"ProjectsTable": ["Query"], "JournalTable": ["GetItem", "UpdateItem"]}
+def test_looking_at_a_task_touches_no_queues_and_starts_no_execution() -> None:
+    tables = {"ProjectsTable": ["Query"], "JournalTable": ["GetItem", "UpdateItem"], "ClientsTable": ["GetItem", "UpdateItem"]}
     tables["ConnectionsTable"] = ["GetItem", "UpdateItem", "DeleteItem"]
     used = {(f"dynamodb:{action}", json.dumps(arn(table))) for table, actions in tables.items() for action in actions}
     kept = {("ssm:GetParameter", parameter("*")), ("ssm:PutParameter", parameter("*/grant*"))}
