@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from multiprocessing import Queue
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -94,11 +95,25 @@ def tried(count: int, number: int) -> Tally:
     return tally
 
 
+def _stay(cores: Queue[int]) -> None:
+    """A process stays on its core: its workers hand their turns over far more quickly there."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {cores.get()})
+
+
+def _cores(workers: int) -> Queue[int]:
+    usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+    cores: Queue[int] = Queue()
+    for number in range(workers):
+        cores.put(usable[number % len(usable)])
+    return cores
+
+
 def tried_side_by_side(count: int, number: int, workers: int) -> Tally:
     """The same with several processes, portion by portion, until one fails."""
     whole, begun = Tally(), time.monotonic()
     portions = [min(PORTION, count - done) for done in range(0, count, PORTION)]
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=_stay, initargs=(_cores(workers),)) as pool:
         running = [pool.submit(tried, portion, number * 100_000 + place) for place, portion in enumerate(portions)]
         for ended, future in enumerate(as_completed(running), 1):
             whole.merge(future.result())

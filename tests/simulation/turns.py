@@ -19,6 +19,13 @@ class Killed(BaseException):
     """The process is gone: nothing of the product may catch this, and nothing it still does has any effect."""
 
 
+def taken() -> threading.Lock:
+    """A lock that somebody else has to give back: how a turn is handed over."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(eq=False)
 class Worker:
     """One invocation. `limit` is when the runtime stops it; a `zombie` was forgotten by the runtime and goes on."""
@@ -26,7 +33,7 @@ class Worker:
     number: int
     wakes: datetime
     limit: datetime | None
-    turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    turn: threading.Lock = field(default_factory=taken)
     waiter: Worker | None = None
     dead: bool = False
     zombie: bool = False
@@ -56,7 +63,7 @@ class Turns:
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
         self.failures: list[BaseException] = []
-        self._director = threading.Semaphore(0)
+        self._director = taken()
         self._workers: dict[int, Worker] = {}
         self._waiting: list[Worker] = []
         self._count = 0

@@ -37,7 +37,7 @@ class EffectState:
     `what` says it in words for people, `id` is the vendor's id of what was written, `kind` the record kind if it is a
     record, `owner` the employee it was made for. `since` is the time of the first intent. `recording` says whether the link
     was written with it. `words` are the vendor's, when it refused. `watched` says that the wait for a task's deadline has
-    begun.
+    begun, `told` that a dead letter tells of the refusal.
     """
 
     state: State
@@ -50,6 +50,7 @@ class EffectState:
     words: str = ""
     owner: str | None = None
     watched: bool = False
+    told: bool = False
 
     @property
     def ref(self) -> Ref | None:
@@ -69,6 +70,7 @@ class EffectState:
                 "words": self.words,
                 "owner": self.owner,
                 "watched": self.watched,
+                "told": self.told,
             }
         )
 
@@ -87,6 +89,7 @@ def effect_state(text: str) -> EffectState:
         words=tree.get("words", ""),
         owner=tree.get("owner"),
         watched=tree.get("watched", False),
+        told=tree.get("told", False),
     )
 
 

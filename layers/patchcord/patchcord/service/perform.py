@@ -224,7 +224,6 @@ class Performer:
             states=states,
             index=index_of(claim.index),
             unripe=unripe,
-            failed_before=frozenset(key for key, state in states.items() if state.state is State.FAILED),
         )
         return self._guarded(work)
 
@@ -394,7 +393,8 @@ class Performer:
     def _give_up(self, work: Work, writer: Writer) -> bool:
         """Whether the CRM has refused anything; what it refused just now goes to the dead-letter queue, where people see it."""
         failed = {key: state for key, state in writer.states.items() if state.state is State.FAILED}
-        news = [state for key, state in failed.items() if key not in work.failed_before or work.again]
+        news = [state for state in failed.values() if work.again or not state.told]
+        writer.states |= {key: replace(state, told=True) for key, state in failed.items()}
         if news:
             # without the CRM's words, which may name somebody: they stand in the journal, where erasing reaches them
             self._bury(promise_of(work.entry), "refused by the CRM: " + "; ".join(state.what for state in news))

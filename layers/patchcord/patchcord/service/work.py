@@ -61,7 +61,6 @@ class Work:
     states: dict[str, EffectState]
     index: Index
     unripe: tuple[Event, ...]
-    failed_before: frozenset[str]
     looked: bool = False
 
     @property
