@@ -13,8 +13,8 @@ from patchcord.model.records import Client
 from patchcord.model.roster import Roster, needs_roster, with_roster
 from patchcord.model.settings import Settings
 from patchcord.model.timeline import Timeline, fold, ripe
+from patchcord.scenarios.afterwards import with_afterwards
 from patchcord.scenarios.decide import decide
-from patchcord.scenarios.owners import with_right_people
 from patchcord.service.journal import EffectState, effect_state, events_of, made_for, snapshot
 from patchcord.service.writing import in_words
 from patchcord.store.port import Entry
@@ -63,7 +63,7 @@ def decided_again(entry: Entry, settings: Settings, now: datetime, rosters: Rost
 
 def decision_of(timeline: Timeline, client: Client, settings: Settings, states: Mapping[str, EffectState]) -> Decision:
     """The decision, with the owners of what the call has made put right."""
-    return with_right_people(decide(timeline, client, settings), timeline, made_for(states))
+    return with_afterwards(decide(timeline, client, settings), timeline, made_for(states))
 
 
 @dataclass(frozen=True, slots=True)

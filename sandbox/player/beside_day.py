@@ -40,7 +40,7 @@ BESIDE: tuple[Scene[Any], ...] = (
     Scene(
         shows="Anna sends somebody to the CRM whom she has met in a messenger",
         call=Dispatch(start=at("17:16:00"), client="+380931112233", person=ANNA, name="Ostap Kulyk"),
-        expects=(done("messenger_new", *NEW),),
+        expects=(done("messenger_new", *NEW, "name:lead"),),
     ),
     Scene(
         shows="Boris does the same with a client whom the CRM knows: nothing is written",

@@ -20,10 +20,10 @@ from patchcord.model.roster import Roster, needs_roster, with_roster
 from patchcord.model.settings import Settings
 from patchcord.model.talks import Talk
 from patchcord.model.timeline import Timeline, fold, is_ripe, ripe
+from patchcord.scenarios.afterwards import with_afterwards
 from patchcord.scenarios.decide import decide
 from patchcord.scenarios.dialling import Dial, Wish, dial
 from patchcord.scenarios.overdue import Late, escalation
-from patchcord.scenarios.owners import with_right_people
 from patchcord.scenarios.routes import Caller
 from patchcord.scenarios.screen import nothing_due, screen
 from patchcord.scenarios.talks import talk_of
@@ -279,7 +279,7 @@ class _Call:
         if decision.situation == "ignored":
             return replace(ignored(decision.reason), http=http)
         self.talk, self.timeline = talk_of(timeline, self.settings), timeline
-        decision = with_right_people(decision, timeline, self.owners)
+        decision = with_afterwards(decision, timeline, self.owners)
         new = {effect.key: effect for effect in decision.effects if effect.key not in self.effects}
         self.effects |= new
         for effect in new.values():

@@ -896,6 +896,22 @@ class CrmContract:
         )
         assert case.crm.find_by_marker(trace) == ref.id
 
+    @pytest.mark.parametrize("kind", ["garbage", "empty", "html"])
+    def test_a_broken_answer_to_a_look_for_a_lost_write_says_nothing(self, case: Case, kind: Any) -> None:
+        """Taken for "there", a record would never be written; taken for "not there", it would be written twice."""
+        sort = next(sort for sort in (LEAD, DEAL, CONTACT) if sort in case.crm.declaration.kinds)
+        contact = Ref(CONTACT, seed(case, CONTACT, phone=OTHER.e164, name="Of the deal"))
+        links = (contact,) if sort in PRIMARY_KINDS else ()
+        one, since = draft(sort, links=links), a_moment_ago()
+        trace = Trace(
+            marker=one.marker, sort=Written.RECORD, since=since, kind=sort, targets=links, name=one.name, phone=one.phone or ""
+        )  # fmt: skip
+        case.misbehave(Fault(kind, times=None))
+        with pytest.raises(Transient):
+            case.crm.find_by_marker(trace)
+        case.twin.behave()
+        assert case.crm.find_by_marker(trace) is None
+
     @pytest.mark.parametrize("completed", [True, False])
     def test_task_whose_answer_was_lost_is_found(self, case: Case, completed: bool) -> None:
         needs_tasks(case)

@@ -72,7 +72,8 @@ class CreateRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRecord:
-    """A change of a record. `about` says what is written: `owner`, `utm`, `fields`, `form` or `overdue`."""
+    """A change of a record. `about` says what is written: `owner`, `utm`, `fields`, `form`, `name` or
+    `overdue`; a `name` may hold `{lead_id}`, for the record's own id."""
 
     key: str
     at: Moment
@@ -82,6 +83,7 @@ class UpdateRecord:
     owner: str | None = None
     attribution: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
     note: str = ""
 
 

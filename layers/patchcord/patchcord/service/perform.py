@@ -27,9 +27,9 @@ from patchcord.model.roster import Roster, needs_roster, with_roster
 from patchcord.model.settings import Settings
 from patchcord.model.talks import Talk
 from patchcord.model.timeline import Timeline, fold, is_ripe, ripe
+from patchcord.scenarios.afterwards import with_afterwards
 from patchcord.scenarios.decide import decide
 from patchcord.scenarios.overdue import PREFIX
-from patchcord.scenarios.owners import with_right_people
 from patchcord.scenarios.reactivation import CAUGHT_UP, due_from
 from patchcord.scenarios.routing import routes
 from patchcord.scenarios.screen import nothing_due, screen
@@ -296,7 +296,7 @@ class Performer:
 
     def _decide_and_write(self, work: Work, writer: Writer, seen: Snapshot) -> Report:
         writer.fresh = work.looked
-        decision = with_right_people(decide(work.timeline, seen.client, work.settings), work.timeline, made_for(work.states))
+        decision = with_afterwards(decide(work.timeline, seen.client, work.settings), work.timeline, made_for(work.states))
         decision = self._counted_from_now(work, decision)
         pending = [effect for effect in decision.effects if self._is_pending(work, effect)]
         records = [effect for effect in pending if isinstance(effect, CreateRecord)]

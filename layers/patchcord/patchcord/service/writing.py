@@ -29,6 +29,7 @@ from patchcord.model.events import CallType, Outcome
 from patchcord.model.records import Record, Ref
 from patchcord.model.settings import Settings
 from patchcord.model.timeline import Timeline
+from patchcord.scenarios.afterwards import LEAD_ID
 from patchcord.service.clock import Clock
 from patchcord.service.gate import Gate
 from patchcord.service.journal import EffectState, State
@@ -36,8 +37,6 @@ from patchcord.store.port import CallKey
 
 FINAL = (Rejected, Misconfigured)
 """Errors that another try does not change."""
-
-LEAD_ID = "{lead_id}"
 
 
 def marker(key: CallKey, effect: str) -> str:
@@ -67,14 +66,14 @@ class Writer:
         """Create a linked set, as far as it is not there yet. What the vendor refuses fails alone; raises what may pass."""
         for effect in effects:
             if effect.key in self.doubtful and (found := self._found_record(effect)):
-                self._created(effect, found)
+                self._done(effect.key, found.id, ref=found)
         while pending := [effect for effect in effects if self.states[effect.key].state is State.INTENDED]:
             self.gate.spend(min(len(pending), self.crm.declaration.requests.create))
             answer = self.crm.create([self._draft(effect, pending) for effect in pending])
             for effect in pending:
                 if effect.key in answer.refs:
                     self.states[effect.key] = replace(self.states[effect.key], owner=effect.owner)
-                    self._created(effect, answer.refs[effect.key])
+                    self._done(effect.key, answer.refs[effect.key].id, ref=answer.refs[effect.key])
             if answer.error is not None and answer.failed is not None:
                 self._failed(answer.failed, self._judged(answer.failed, answer.error))
 
@@ -98,13 +97,6 @@ class Writer:
         )
         found = self.crm.find_by_marker(trace)
         return Ref(effect.kind, found) if found is not None else None
-
-    def _created(self, effect: CreateRecord, ref: Ref) -> None:
-        if LEAD_ID in effect.name:
-            # the id is part of the name (C-23); naming it twice is harmless, so this needs no intent of its own
-            self.gate.spend(1)
-            self.crm.update(ref, Change(name=effect.name.replace(LEAD_ID, ref.id)))
-        self._done(effect.key, ref.id, ref=ref)
 
     def made(self, decision: Decision) -> list[Record]:
         """The records that this call has made, by whichever worker: one that died may not have told the index."""
@@ -249,11 +241,16 @@ class Writer:
             self._fail(effect.key, "the record it belongs to could not be written")
             return
         is_right = effect.owner is not None and isinstance(effect.target, Made) and self._owner_of(effect.target) == effect.owner
-        if (effect.owner is not None and not is_right) or effect.fields or effect.attribution:
+        if (effect.owner is not None and not is_right) or effect.fields or effect.attribution or effect.name:
             self.gate.spend(1)
             # a form's own fields go where the project has said, which may be a long text
             fields = effect.fields if effect.about == "form" else self._fitting(effect.fields)
-            change = Change(owner=self._user(effect.owner), fields=fields, attribution=self._fitting(effect.attribution))
+            change = Change(
+                name=effect.name.replace(LEAD_ID, ref.id) or None,
+                owner=self._user(effect.owner),
+                fields=fields,
+                attribution=self._fitting(effect.attribution),
+            )
             self.crm.update(ref, change)
             self._note_owner(effect)
         note = self._note(effect, ref) if effect.note else None

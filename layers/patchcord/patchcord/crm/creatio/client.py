@@ -252,10 +252,13 @@ class Creatio:
         return key if any(self._is_there(entity, key) for entity in entities) else None
 
     def _is_there(self, entity: str, key: str) -> bool:
+        operation = "look for a lost write"
         try:
-            self._call("GET", queries.one(entity, key), "look for a lost write")
+            answer = self._call("GET", queries.one(entity, key), operation)
         except Gone:
             return False
+        if not isinstance(answer.json, dict) or "Id" not in answer.json:  # a gateway's empty page says nothing
+            raise Transient(VENDOR, operation, "the answer holds no id")
         return True
 
     # --- the site (11, 14)

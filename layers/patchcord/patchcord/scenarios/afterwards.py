@@ -1,4 +1,4 @@
-"""People put right: what was written while only part of a call was known is whose the whole call says (D-26, S4-37)."""
+"""What follows from what was written: names with the record's own id in them, and people who are put right."""
 
 from __future__ import annotations
 
@@ -11,9 +11,37 @@ from patchcord.model.timeline import Timeline
 
 RULES = ("S4-37", "D-26")
 
+LEAD_ID = "{lead_id}"
+
+
+def with_afterwards(decision: Decision, timeline: Timeline, made_for: Mapping[str, str | None]) -> Decision:
+    """The decision, with what follows from its own effects. `made_for` as `with_right_people` takes it."""
+    return with_right_people(with_names(decision), timeline, made_for)
+
+
+def with_names(decision: Decision) -> Decision:
+    """The decision, with the final name of each record whose id is part of it (C-23).
+
+    It is an effect of its own, begun when the journal knows the id: a record whose answer was lost is looked for by its name.
+    """
+    named = (effect for effect in decision.effects if isinstance(effect, CreateRecord) and LEAD_ID in effect.name)
+    return replace(decision, effects=(*decision.effects, *(_naming(effect) for effect in named)))
+
+
+def _naming(effect: CreateRecord) -> UpdateRecord:
+    return UpdateRecord(
+        key=f"name:{effect.key}",
+        at=effect.at,
+        rules=effect.rules,
+        target=Made(effect.kind, effect.key),
+        about="name",
+        name=effect.name,
+    )
+
 
 def with_right_people(decision: Decision, timeline: Timeline, made_for: Mapping[str, str | None]) -> Decision:
-    """The decision, with a change for each record and task that this call has written for somebody else than it should have.
+    """The decision, with a change for each record and task that this call has written for somebody else than it should have
+    (D-26, S4-37).
 
     `made_for` tells for whom, by the key of the effect that wrote it. That happens where events come in any order: the second
     employee's answer was heard of before the first one's. It is put right once the call has ended; a change of owner that
