@@ -154,9 +154,16 @@ def _markers(place: Place) -> Counter[str]:
 
 
 def _new(place: Place) -> list[Write]:
-    """What was created. A recording's own comment, where a comment cannot be changed, belongs to the log that it follows."""
+    """What was created. A recording's own comment, where a comment cannot be changed, belongs to the log that it follows; and
+    the contact that Zoho Desk makes for a ticket without one belongs to the ticket."""
     new = (write for write in place.twin.ledger if write.do in {"create", "task", "log", "note"})
-    return [write for write in new if write.fields.get("marker") or not write.fields.get("recording")]
+    by_itself = place.office.vendor == "zoho_desk"
+    return [
+        write
+        for write in new
+        if write.fields.get("marker")
+        or not (write.fields.get("recording") or (by_itself and write.kind == "contact" and not write.fields.get("phone")))
+    ]
 
 
 def _told(result: Result) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:

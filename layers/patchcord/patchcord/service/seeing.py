@@ -31,7 +31,7 @@ class Sight:
 
     def seen(self, work: Work) -> Snapshot:
         """The client as it was before this call: as first seen if that still holds, else by asking the CRM."""
-        if work.entry.client is not None:
+        if work.entry.client is not None and not work.again:  # what is tried again may have been done by hand meanwhile
             known = snapshot(work.entry.client, work.timeline.client)
             if self._still_holds(work, known):
                 return known if not known.partly else self._completed(work, known)
