@@ -29,7 +29,7 @@ from patchcord.model.timeline import Timeline
 from patchcord.scenarios.constraints import check
 from patchcord.scenarios.profiles import InvalidSettings, effective
 from patchcord.scenarios.screen import screen
-from patchcord.service.clients import client_key, index_of, merged
+from patchcord.service.clients import client_key, index_of, lag_of, merged
 from patchcord.service.gate import Gate, look_up_cost
 from patchcord.service.journal import events_of, snapshot
 from patchcord.service.seeing import search_of
@@ -129,7 +129,7 @@ def found_in_crm(session: Session, e164: str) -> tuple[Record, ...]:
     Gate(connection.store, project.name, crm, connection.clock).spend(look_up_cost(crm))
     found = crm.find(read_phone(e164, project.settings.phone.default_region), search_of(project.settings, e164))
     index = index_of(connection.store.client(project.name, client_key(project.client_secret, e164)))
-    return merged(index, found, connection.clock.now(), crm.declaration.search_lag)
+    return merged(index, found, connection.clock.now(), lag_of(crm))
 
 
 def _told(decision: Decision, entry: Entry) -> dict[str, Any]:

@@ -11,9 +11,8 @@ import os
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from multiprocessing import Queue
+from multiprocessing import Pool, Queue
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -113,16 +112,19 @@ def tried_side_by_side(count: int, number: int, workers: int) -> Tally:
     """The same with several processes, portion by portion, until one fails."""
     whole, begun = Tally(), time.monotonic()
     portions = [min(PORTION, count - done) for done in range(0, count, PORTION)]
-    with ProcessPoolExecutor(workers, initializer=_stay, initargs=(_cores(workers),)) as pool:
-        running = [pool.submit(tried, portion, number * 100_000 + place) for place, portion in enumerate(portions)]
-        for ended, future in enumerate(as_completed(running), 1):
-            whole.merge(future.result())
+    seeds = (number * 100_000 + place for place in range(len(portions)))
+    with Pool(workers, _stay, (_cores(workers),)) as pool:
+        for ended, tally in enumerate(pool.imap_unordered(_tried, zip(portions, seeds, strict=True)), 1):
+            whole.merge(tally)
             seconds = time.monotonic() - begun
-            print(f"{whole.counts['histories']:>7} histories, {ended} of {len(running)} portions, {seconds:.0f} s", flush=True)
+            print(f"{whole.counts['histories']:>7} histories, {ended} of {len(portions)} portions, {seconds:.0f} s", flush=True)
             if whole.failure is not None:
-                pool.shutdown(cancel_futures=True)
                 break
     return whole
+
+
+def _tried(portion: tuple[int, int]) -> Tally:
+    return tried(*portion)
 
 
 def told(tally: Tally, seconds: float) -> str:

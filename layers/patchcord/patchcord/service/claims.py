@@ -8,16 +8,13 @@ from datetime import datetime, timedelta
 from patchcord.crm.port import Crm
 from patchcord.model.timeline import fold
 from patchcord.service.clients import client_key, index_of
-from patchcord.service.clock import Clock, Deadline
+from patchcord.service.clock import SKEW, Clock, Deadline
 from patchcord.service.journal import events_of
 from patchcord.service.projects import Project
 from patchcord.store.port import CallKey, Claim, Entry, Held, Store
 
 LEASE = timedelta(seconds=60)
 """Longer than any function may run, so that a claim never ends while its worker still writes."""
-
-SKEW = timedelta(seconds=10)
-"""By how much the clocks of two containers may differ."""
 
 PATIENCE = 2.0
 """Seconds that an event waits inline for another worker of the same client."""

@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from patchcord.crm.port import Crm
 from patchcord.model.events import CallType
 from patchcord.model.records import Record, Ref
 from patchcord.model.talks import Talk
+from patchcord.service.clock import SKEW
 from patchcord.service.journal import record_of, record_tree
 
 MOST_MADE = 20
@@ -85,6 +87,11 @@ def index_of(text: str | None) -> Index:
         for call, employee, way, at, successful in tree.get("talks", ())
     )
     return Index(made, tree.get("callback"), tuple(tree.get("doubtful", ())), talks, tree.get("owner"))
+
+
+def lag_of(crm: Crm) -> timedelta:
+    """How long what was made may be missing in the CRM's search, by whosever clock it was made."""
+    return crm.declaration.search_lag + SKEW
 
 
 def merged(index: Index, found: Iterable[Record], now: datetime, lag: timedelta) -> tuple[Record, ...]:

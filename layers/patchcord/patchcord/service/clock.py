@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+SKEW = timedelta(seconds=10)
+"""By how much the clocks of two containers may differ."""
 
 
 class Clock(Protocol):

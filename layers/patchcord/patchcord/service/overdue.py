@@ -21,6 +21,7 @@ from patchcord.scenarios.matches import match
 from patchcord.scenarios.overdue import Late, escalation, key_of, next_due, task_of
 from patchcord.scenarios.routing import routes
 from patchcord.service.claims import LEASE, Claims, bounded, identity_of, unresolved
+from patchcord.service.clients import lag_of
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.deadlines import Watch
 from patchcord.service.gate import Gate, NotNow, Shut, kept_for_routing, look_up_cost
@@ -184,7 +185,7 @@ class Overdue:
         try:
             state = look.crm.task(task)
         except Gone:
-            if self._clock.now() - written.since < look.crm.declaration.search_lag:
+            if self._clock.now() - written.since < lag_of(look.crm):
                 raise CrmNotNow("not_visible_yet") from None
             return None
         return None if state.completed else state.assignee or ""

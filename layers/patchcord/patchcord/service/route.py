@@ -19,7 +19,7 @@ from patchcord.model.phone import read_phone
 from patchcord.model.records import Client, Record
 from patchcord.scenarios.routes import FAILED, NOT_ASKED, AskCrm, Caller, Records, Route
 from patchcord.scenarios.routing import route
-from patchcord.service.clients import Index, client_key, index_of, merged
+from patchcord.service.clients import Index, client_key, index_of, lag_of, merged
 from patchcord.service.clock import Clock
 from patchcord.service.gate import Gate, NotNow, Shut, look_up_cost
 from patchcord.service.in_time import TooLate, in_time
@@ -129,7 +129,7 @@ class Router:
             looking.late = self.monotonic() >= ends - MARGIN
             looking.records, looking.failure = FAILED, "too_late" if looking.late else type(error).__name__.lower()
         else:
-            now, lag = self._clock.now(), self._projects.crm(project, "routing").declaration.search_lag
+            now, lag = self._clock.now(), lag_of(self._projects.crm(project, "routing"))
             looking.records = merged(index, records, now, lag)
             looking.snapshot = Snapshot(Client(question.caller.client, looking.records), now, partly=True)
 

@@ -10,7 +10,7 @@ from patchcord.crm.port import Search
 from patchcord.model.phone import in_notation_of, read_phone
 from patchcord.model.records import Client, Record, Ref
 from patchcord.model.settings import Settings
-from patchcord.service.clients import before_call, merged
+from patchcord.service.clients import before_call, lag_of, merged
 from patchcord.service.clock import Clock
 from patchcord.service.gate import look_up_cost
 from patchcord.service.journal import Snapshot, State, snapshot
@@ -41,7 +41,7 @@ class Sight:
         """What routing has found, with what it does not ask for: the callback, and our own records that the CRM's search did
         not show yet."""
         callback = self._callback_open(work)
-        records = merged(work.index, known.client.records, known.at, work.crm.declaration.search_lag)
+        records = merged(work.index, known.client.records, known.at, lag_of(work.crm))
         records = before_call(records, _own(work))
         return Snapshot(replace(known.client, records=records, open_callback=callback is not None, callback=callback), known.at)
 
@@ -69,7 +69,7 @@ class Sight:
         work.gate.spend(look_up)
         phone = read_phone(work.timeline.client or "", settings.phone.default_region)
         found = work.crm.find(phone, search_of(settings, work.timeline.client or ""))
-        return merged(work.index, found, self._clock.now(), declaration.search_lag)
+        return merged(work.index, found, self._clock.now(), lag_of(work.crm))
 
     def _callback_open(self, work: Work) -> str | None:
         """Our last callback task if it is still open; asked only where it matters (O-08, `tasks.close_when_reached`)."""

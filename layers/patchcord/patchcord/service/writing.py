@@ -30,6 +30,7 @@ from patchcord.model.records import Record, Ref
 from patchcord.model.settings import Settings
 from patchcord.model.timeline import Timeline
 from patchcord.scenarios.afterwards import LEAD_ID
+from patchcord.service.clients import lag_of
 from patchcord.service.clock import Clock
 from patchcord.service.gate import Gate
 from patchcord.service.journal import EffectState, State
@@ -80,7 +81,7 @@ class Writer:
     def _judged(self, key: str, error: CrmError) -> CrmError:
         """A refusal of what may be there already, while the search may not show it yet, is no last word: "exists already" is
         such a refusal in CRMs where a number is unique."""
-        lag = self.crm.declaration.search_lag
+        lag = lag_of(self.crm)
         young = self.clock.now() - self.states[key].since < lag
         if key in self.doubtful and young and isinstance(error, Rejected):
             return Transient(error.vendor, error.request, error.words, retry_after=lag)
@@ -329,7 +330,7 @@ class Writer:
 
     def _trace(self, effect: Effect, sort: Written) -> Trace:
         since = self.states[effect.key].since
-        lag_left = max(timedelta(0), since + self.crm.declaration.search_lag - self.clock.now())
+        lag_left = max(timedelta(0), since + lag_of(self.crm) - self.clock.now())
         return Trace(marker=marker(self.key, effect.key), sort=sort, since=since, lag_left=lag_left)
 
     def _done(self, key: str, written: str | None, *, ref: Ref | None = None, recording: bool = False) -> None:
