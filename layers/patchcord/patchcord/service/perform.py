@@ -170,9 +170,11 @@ class Performer:
         if event.key in entry.settled:
             return Report(Status.DUPLICATE, reason="repeated_delivery")
         ends, finished = event.moment is Moment.END, decision.situation == "ignored" or event.is_remark
-        if not finished and not ends and _has_ended(entry, project.settings, self._clock.now()):
+        if not finished and not ends and _end_of(entry):
+            # whoever acts upon the end may have read the journal just before this event was in it
             promise(None)
-            return self._proceed(project, entry, None, deadline)
+            if _has_ended(entry, project.settings, self._clock.now()):
+                return self._proceed(project, entry, None, deadline)
         if finished or ends:
             kept = (known for known in events_of(entry) if ends and _kept_without_work(known, project.settings) is not None)
             settled = frozenset({event.key, *(known.key for known in kept)})
@@ -489,9 +491,14 @@ def _requests_of(effects: Sequence[Effect]) -> int:
     return sum(not (isinstance(effect, AddRecording) and effect.effect in keys) for effect in effects)
 
 
+def _end_of(entry: Entry) -> list[Event]:
+    """What has told of the end of the call."""
+    return [event for event in events_of(entry) if event.moment is Moment.END]
+
+
 def _has_ended(entry: Entry, settings: Settings, now: datetime) -> bool:
     """Whether the end of the call is known and may have been acted upon, or asks for no work and never will be."""
-    ends = [event for event in events_of(entry) if event.moment is Moment.END]
+    ends = _end_of(entry)
     acted_upon = any(event.key in entry.settled or is_ripe(event, now) for event in ends)
     return acted_upon or any(_kept_without_work(event, settings) is not None for event in ends)
 
