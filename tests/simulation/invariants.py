@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from patchcord.model.effects import CreateRecord, CreateTask, Decision
-from patchcord.model.events import Moment
+from patchcord.model.events import EventKind, Moment
 from patchcord.model.phone import read_phone
 from patchcord.model.settings import Settings
 from patchcord.model.timeline import fold
@@ -212,10 +212,11 @@ def every_task_for_somebody(result: Result) -> None:
 
 
 def everything_for_the_right_one(result: Result) -> None:
-    """Owners and assignees are whom the decision on the complete call says, whatever the order of its events."""
+    """Owners and assignees are whom the decision on the complete call says, whatever the order of its events. A call whose
+    end was never told is not complete."""
     users = {name: employee.crm_user for name, employee in result.settings.employees.items()}
     twin = result.place.twin
-    for entry in result.entries:
+    for entry in (entry for entry in result.entries if _is_complete(entry)):
         states = result.states(entry)
         for effect in whole_decision(result, entry).effects:
             state = states.get(effect.key)
@@ -248,6 +249,10 @@ def whole_decision(result: Result, entry: Entry) -> Decision:
         return Decision("", reason="no client was seen")
     timeline = fold(events)
     return decide(timeline, snapshot(entry.client, timeline.client).client, result.settings)
+
+
+def _is_complete(entry: Entry) -> bool:
+    return any(event.kind is not EventKind.CALL or event.moment is Moment.END for event in events_of(entry))
 
 
 def _settled(entry: Entry) -> bool:
