@@ -88,6 +88,10 @@ class Writer:
         return error
 
     def _found_record(self, effect: CreateRecord) -> Ref | None:
+        """The record of an earlier worker, if it is there. Made for a record that is not, it is not there either: what is
+        found without that link, by its name, may be another client's."""
+        if any(isinstance(link, Made) and self._is_missing(link) for link in effect.links):
+            return None
         self.gate.spend(1)
         trace = replace(
             self._trace(effect, Written.RECORD),
@@ -116,6 +120,10 @@ class Writer:
             created_at=state.since,
             updated_at=self.clock.now(),
         )
+
+    def _is_missing(self, made: Made) -> bool:
+        """Whether another record of this call was looked for and not found."""
+        return made.key in self.states and self.states[made.key].state is State.INTENDED
 
     def _draft(self, effect: CreateRecord, pending: Sequence[CreateRecord]) -> Draft:
         together = {other.key for other in pending}
