@@ -173,7 +173,7 @@ class Performer:
         if not finished and not ends and _end_of(entry):
             # whoever acts upon the end may have read the journal just before this event was in it
             promise(None)
-            if _has_ended(entry, project.settings, self._clock.now()):
+            if _has_ended(entry, self._clock.now()):
                 return self._proceed(project, entry, None, deadline)
         if finished or ends:
             kept = (known for known in events_of(entry) if ends and _kept_without_work(known, project.settings) is not None)
@@ -386,7 +386,6 @@ class Performer:
     def _put_down(
         self, work: Work, writer: Writer, seen: Snapshot, decision: Decision, report: Report, *, forget: bool = False
     ) -> Report:
-        self._give_up(work, writer)
         client = Snapshot(seen.client, LONG_AGO).dump() if forget else seen.dump()
         changes = Changes(effects=_texts(writer.states), client=client, decision=decision_text(decision))
         self._store.finish(work.entry.key, work.claim, changes, self._new_index(work, writer, seen, decision).dump())
@@ -496,11 +495,9 @@ def _end_of(entry: Entry) -> list[Event]:
     return [event for event in events_of(entry) if event.moment is Moment.END]
 
 
-def _has_ended(entry: Entry, settings: Settings, now: datetime) -> bool:
-    """Whether the end of the call is known and may have been acted upon, or asks for no work and never will be."""
-    ends = _end_of(entry)
-    acted_upon = any(event.key in entry.settled or is_ripe(event, now) for event in ends)
-    return acted_upon or any(_kept_without_work(event, settings) is not None for event in ends)
+def _has_ended(entry: Entry, now: datetime) -> bool:
+    """Whether the end of the call is known and may have been acted upon."""
+    return any(event.key in entry.settled or is_ripe(event, now) for event in _end_of(entry))
 
 
 def _until_ripe(events: Sequence[Event], now: datetime) -> timedelta:
