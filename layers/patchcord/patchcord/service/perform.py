@@ -241,7 +241,10 @@ class Performer:
     ) -> Report:
         changes = Changes(settled=_all_but(entry, unripe), decision=decision_text(decision) if decision.situation else None)
         index = claim.index if talk is None else index_of(claim.index).with_talk(call_name(entry.key), talk).dump()
-        self._store.finish(entry.key, claim, changes, index)
+        try:
+            self._store.finish(entry.key, claim, changes, index)
+        except ClaimLost:  # this worker stood still; whoever took over has settled the events, or their promises will
+            return Report(Status.WAITING, reason="claim_lost")
         status = Status.IGNORED if decision.situation == "ignored" else Status.DONE
         report = Report(status, decision.situation, decision.reason, decision.rules)
         return self._more_to_come(unripe, report) if unripe else report
