@@ -1006,6 +1006,28 @@ class CrmContract:
         case.misbehave(Fault(kind, method="POST", after_write=True))
         assert isinstance(case.crm.create([draft(CONTACT)]).error, Transient)
 
+    @pytest.mark.parametrize("kind", ["garbage", "empty", "html"])
+    def test_a_broken_answer_to_a_change_is_transient(self, case: Case, kind: Any) -> None:
+        """Taken for success, what nobody did would never be done."""
+        known = world(case)
+        case.misbehave(Fault(kind, status=200, times=None))
+        with pytest.raises(Transient):
+            case.crm.update(known.refs[CONTACT], Change(name="Another"))
+        with pytest.raises(Transient):
+            case.crm.add_note((known.refs[CONTACT],), "A note", "patchcord:c1/note")
+
+    @pytest.mark.parametrize("kind", ["garbage", "empty", "html"])
+    def test_a_broken_answer_to_a_change_of_a_task_is_transient(self, case: Case, kind: Any) -> None:
+        needs_tasks(case)
+        known = world(case)
+        key = case.crm.create_task(task((known.refs[CONTACT],), completed=False))
+        user = case.twin.seed_user(name="Boris", email="boris@acme.example")
+        case.misbehave(Fault(kind, status=200, times=None))
+        with pytest.raises(Transient):
+            case.crm.complete_task(key)
+        with pytest.raises(Transient):
+            case.crm.assign_task(key, user)
+
     def test_slow_answer_is_waited_for(self, case: Case) -> None:
         known = world(case)
         case.misbehave(Fault("late", seconds=0.4))

@@ -80,7 +80,8 @@ def error_of(vendor: str, operation: str, answer: Answer, dialect: Dialect, *sec
     if dialect.is_blocked(answer):
         return Transient(vendor, operation, words, dialect.retry_after(answer) or BLOCK_PAUSE, cool_down=True)
     if status < 300:
-        useless = answer.garbled or answer.is_html
+        # a vendor with nothing to say says so with 204; an empty 200 is a gateway's, and nobody knows what was done
+        useless = answer.garbled or answer.is_html or (answer.status == 200 and answer.json is None and not answer.text.strip())
         return Transient(vendor, operation, "the answer is not JSON") if useless else None
     if status < 400:
         return Misconfigured(vendor, operation, "the vendor sends us elsewhere: is the address right?")

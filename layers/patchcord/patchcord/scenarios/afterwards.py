@@ -11,6 +11,9 @@ from patchcord.model.timeline import Timeline
 
 RULES = ("S4-37", "D-26")
 
+OWNER, ASSIGNEE = "owner:", "assignee:"
+"""What the key of a change of people begins with; the key of what is changed follows."""
+
 LEAD_ID = "{lead_id}"
 
 
@@ -43,9 +46,9 @@ def with_right_people(decision: Decision, timeline: Timeline, made_for: Mapping[
     """The decision, with a change for each record and task that this call has written for somebody else than it should have
     (D-26, S4-37).
 
-    `made_for` tells for whom, by the key of the effect that wrote it. That happens where events come in any order: the second
-    employee's answer was heard of before the first one's. It is put right once the call has ended; a change of owner that
-    the decision asks for anyway is enough.
+    `made_for` tells for whom, by the key of the effect that wrote it, None where nobody knows. That happens where events come
+    in any order: the second employee's answer was heard of before the first one's. It is put right once the call has ended;
+    a change of owner that the decision asks for anyway is enough.
     """
     if not timeline.reached(Moment.END):
         return decision
@@ -58,17 +61,17 @@ def _is_wrong(effect: Effect, made_for: Mapping[str, str | None], changed: Colle
     if isinstance(effect, CreateRecord) and effect.owner is not None:
         return made_for.get(effect.key, effect.owner) != effect.owner and Made(effect.kind, effect.key) not in changed
     if isinstance(effect, CreateTask) and effect.assignee is not None:
-        return (made_for.get(effect.key) or effect.assignee) != effect.assignee
+        return made_for.get(effect.key, effect.assignee) != effect.assignee
     return False
 
 
 def _put_right(effect: Effect) -> Effect:
     if isinstance(effect, CreateTask):
         assignee = effect.assignee or ""
-        return AssignTask(key=f"assignee:{effect.key}", at=Moment.END, rules=RULES, effect=effect.key, assignee=assignee)
+        return AssignTask(key=f"{ASSIGNEE}{effect.key}", at=Moment.END, rules=RULES, effect=effect.key, assignee=assignee)
     assert isinstance(effect, CreateRecord)
     return UpdateRecord(
-        key=f"owner:{effect.key}",
+        key=f"{OWNER}{effect.key}",
         at=Moment.END,
         rules=RULES,
         target=Made(effect.kind, effect.key),

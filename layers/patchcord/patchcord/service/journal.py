@@ -13,6 +13,7 @@ from patchcord.model.codec import load
 from patchcord.model.effects import Decision
 from patchcord.model.events import Event
 from patchcord.model.records import Client, Owner, Record, RecordKind, Ref
+from patchcord.scenarios.afterwards import ASSIGNEE, OWNER
 from patchcord.store.port import Entry
 
 
@@ -94,11 +95,16 @@ def effect_state(text: str) -> EffectState:
 
 
 def made_for(states: Mapping[str, EffectState]) -> dict[str, str | None]:
-    """For whom a call has written its records and tasks so far, by the key of the effect that wrote them."""
+    """For whom a call has written its records and tasks so far, by the key of the effect that wrote them; None where that is
+    in doubt, or nobody's."""
     records = {key: state.owner for key, state in states.items() if state.kind is not None and state.state is State.DONE}
     # what is only intended may stand in the CRM, as it was intended first
     known = IN_DOUBT | {State.DONE}
-    return records | {key: state.owner for key, state in states.items() if state.owner and state.state in known}
+    people = records | {key: state.owner for key, state in states.items() if state.owner and state.state in known}
+    changing = {
+        key.split(":", 1)[1] for key, state in states.items() if key.startswith((OWNER, ASSIGNEE)) and state.state in IN_DOUBT
+    }
+    return {key: None if key in changing else person for key, person in people.items()}
 
 
 @dataclass(frozen=True, slots=True)

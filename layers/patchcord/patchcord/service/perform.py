@@ -166,23 +166,22 @@ class Performer:
         While its call goes on it is neither promised nor settled: the end of the call takes it into account. After the end
         it may still change what was made of the call, whom it rang at, where it was missed; so it is an event like any other.
         """
-        entry = self._store.accept(key, event.key, body, self._clock.now(), settled=False)
-        if event.key in entry.settled:
+        entry = self._store.accept(key, event.key, body, self._clock.now(), settled=event.is_remark)
+        if event.key in entry.settled and not entry.fresh:
             return Report(Status.DUPLICATE, reason="repeated_delivery")
-        ends, finished = event.moment is Moment.END, decision.situation == "ignored" or event.is_remark
-        if not finished and not ends and _end_of(entry):
+        ends, none_of_ours = event.moment is Moment.END, decision.situation == "ignored"
+        if _end_of(entry) and not (ends or none_of_ours or event.is_remark):
             # whoever acts upon the end may have read the journal just before this event was in it
             promise(None)
             if _has_ended(entry, self._clock.now()):
                 return self._proceed(project, entry, None, deadline)
-        if finished or ends:
+        if none_of_ours or ends:
             kept = (known for known in events_of(entry) if ends and _kept_without_work(known, project.settings) is not None)
             settled = frozenset({event.key, *(known.key for known in kept)})
-            told = decision_text(decision) if decision.situation else None
-            self._store.note(key, Changes(settled=settled, decision=told))
+            self._store.note(key, Changes(settled=settled, decision=decision_text(decision) if decision.situation else None))
         elif not entry.fresh:
             return Report(Status.DUPLICATE, reason="repeated_delivery")
-        status = Status.IGNORED if decision.situation == "ignored" else Status.DONE
+        status = Status.IGNORED if none_of_ours else Status.DONE
         return Report(status, decision.situation, decision.reason, decision.rules)
 
     # --- one run ---

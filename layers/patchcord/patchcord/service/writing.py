@@ -123,7 +123,7 @@ class Writer:
 
     def _is_missing(self, made: Made) -> bool:
         """Whether another record of this call was looked for and not found."""
-        return made.key in self.states and self.states[made.key].state is State.INTENDED
+        return made.key in self.doubtful and self.states[made.key].state is State.INTENDED
 
     def _draft(self, effect: CreateRecord, pending: Sequence[CreateRecord]) -> Draft:
         together = {other.key for other in pending}
@@ -249,7 +249,7 @@ class Writer:
         if ref is None:
             self._fail(effect.key, "the record it belongs to could not be written")
             return
-        is_right = effect.owner is not None and isinstance(effect.target, Made) and self._owner_of(effect.target) == effect.owner
+        is_right = isinstance(effect.target, Made) and self._is_for(effect.target.key, effect.owner, effect.key)
         if (effect.owner is not None and not is_right) or effect.fields or effect.attribution or effect.name:
             self.gate.spend(1)
             # a form's own fields go where the project has said, which may be a long text
@@ -265,8 +265,9 @@ class Writer:
         note = self._note(effect, ref) if effect.note else None
         self._done(effect.key, note or ref.id)
 
-    def _owner_of(self, made: Made) -> str | None:
-        return self.states[made.key].owner if made.key in self.states else None
+    def _is_for(self, written: str, employee: str | None, change: str) -> bool:
+        """Whether it is known that what an effect of this call has written is this employee's already."""
+        return change not in self.doubtful and written in self.states and self.states[written].owner == employee
 
     def _note_owner(self, effect: UpdateRecord) -> None:
         """Remember whose a record of this call is now (D-26)."""
@@ -293,7 +294,8 @@ class Writer:
     def _assign(self, effect: AssignTask) -> None:
         """Give a task of this call to somebody else. One that was deleted, or is done with for good, stays as it is."""
         written, user = self.states.get(effect.effect), self._user(effect.assignee)
-        if written is not None and written.id is not None and written.owner != effect.assignee and user is not None:
+        is_right = self._is_for(effect.effect, effect.assignee, effect.key)
+        if written is not None and written.id is not None and user is not None and not is_right:
             self.gate.spend(1)
             final = () if self.crm.declaration.assigns_ticked_off else (Rejected,)
             with suppress(Gone, *final):
