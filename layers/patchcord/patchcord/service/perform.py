@@ -178,7 +178,8 @@ class Performer:
         if none_of_ours or ends:
             kept = (known for known in events_of(entry) if ends and _kept_without_work(known, project.settings) is not None)
             settled = frozenset({event.key, *(known.key for known in kept)})
-            self._store.note(key, Changes(settled=settled, decision=decision_text(decision) if decision.situation else None))
+            told = decision_text(decision) if decision.situation else None
+            self._store.note(key, Changes(settled=settled, decision=told))
         elif not entry.fresh:
             return Report(Status.DUPLICATE, reason="repeated_delivery")
         status = Status.IGNORED if none_of_ours else Status.DONE
