@@ -79,11 +79,11 @@ class Writer:
                 self._failed(answer.failed, self._judged(answer.failed, answer.error))
 
     def _judged(self, key: str, error: CrmError) -> CrmError:
-        """A refusal of what may be there already, while the search may not show it yet, is no last word: "exists already" is
-        such a refusal in CRMs where a number is unique."""
+        """A refusal of what may be there already, while the search may not show it yet, is no last word: where a number is
+        unique the refusal may say "exists already", and a right that is missing now says nothing of what was written then."""
         lag = lag_of(self.crm)
         young = self.clock.now() - self.states[key].since < lag
-        if key in self.doubtful and young and isinstance(error, Rejected):
+        if key in self.doubtful and young and isinstance(error, FINAL):
             return Transient(error.vendor, error.request, error.words, retry_after=lag)
         return error
 
@@ -162,7 +162,7 @@ class Writer:
         except FINAL as error:
             if not self.fresh:
                 raise Gone(error.vendor, error.request, error.words) from error
-            self._failed(effect.key, error)
+            self._failed(effect.key, self._judged(effect.key, error))
 
     def _write(self, effect: Effect) -> None:
         match effect:
