@@ -418,7 +418,7 @@ def test_two_looks_at_the_same_time_do_not_both_write() -> None:
         claim = claims.take(project, CLIENT, watch.key)
         with pytest.raises(CrmNotNow, match="client_busy"):
             look(product, watch.tree())
-        claims.give_back(claim, watch.key)
+        claims.give_back(claim, watch.key, {})
         assert run_all(product) == [["remind_senior"]]
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 import requests
 
+from patchcord.service.claims import call_name
+from patchcord.service.clients import client_key, index_of
 from patchcord.service.deadlines import MemoryDeadlines
+from patchcord.service.journal import is_unfinished, states_of
 from patchcord.service.overdue import CrmNotNow
 from patchcord.store.memory import MemoryStore
 from sandbox.twins.base import ManualClock, serve
@@ -19,6 +22,7 @@ from tests.executions import look, wait_until
 from tests.harness import START, PromiseQueue, VirtualClock, World, world
 from tests.integration.demo import CLIENT, document, missed
 from tests.integration.test_crash import LAG, Dying, Killed, Wrapped
+from tests.integration.test_unfinished import project_of
 
 SIDES = pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 
@@ -99,6 +103,37 @@ def test_nobody_waits_for_a_task_that_the_journal_does_not_know(at: int, before:
         wait_until(product, watch.tree()["due_at"])
         assert look(product, watch.tree())["outcome"] == "remind_senior"
         assert len(twin.tasks()) == 2
+
+
+RECORDED = 9
+"""The I/Os of a recording that comes after the call."""
+INTENDED = 6
+"""The one of them that writes down what is going to be done."""
+
+
+@SIDES
+@pytest.mark.parametrize("at", range(1, RECORDED + 1))
+def test_a_look_does_not_forget_what_a_dead_worker_of_its_call_has_left(at: int, before: bool) -> None:
+    """It takes the claim over from that worker, and gives it back; the client's next call must know."""
+    dying = Dying(at, before)
+    with dying_world(dying) as (product, _, deadlines):
+        product.post("missed", missed())
+        (watch,) = deadlines.started.values()
+        dying.armed = True
+        with suppress(Killed):
+            product.post(
+                "missed", missed(has_recording="1", recording="https://app.ringostat.com/recordings/1.ogg", voicemail="1")
+            )
+        assert dying.count == at
+        dying.armed = False
+        wait_until(product, watch.tree()["due_at"])
+        assert look(product, watch.tree())["outcome"] == "remind_senior"
+        entry = product.store.entry(watch.key)
+        assert entry is not None
+        left = (call_name(watch.key),) if is_unfinished(states_of(entry)) else ()
+        assert left or not INTENDED < at < RECORDED
+        client = client_key(project_of(product).client_secret, CLIENT)
+        assert index_of(product.store.client("demo", client)).doubtful == left
 
 
 # --- looking ---

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from patchcord.crm.port import Crm
 from patchcord.model.timeline import fold
 from patchcord.service.clients import client_key, index_of
 from patchcord.service.clock import SKEW, Clock, Deadline
-from patchcord.service.journal import events_of
+from patchcord.service.journal import EffectState, events_of, is_unfinished
 from patchcord.service.projects import Project
-from patchcord.store.port import CallKey, Claim, Entry, Held, Store
+from patchcord.store.port import CallKey, Changes, Claim, ClaimLost, Entry, Held, Store
 
 LEASE = timedelta(seconds=60)
 """Longer than any function may run, so that a claim never ends while its worker still writes."""
@@ -49,10 +51,20 @@ class Claims:
             self._clock.sleep(pause)
             waited, pause = waited + pause, pause * 2
 
-    def give_back(self, claim: Claim | Held | None, key: CallKey) -> None:
-        """Release a claim of this call's own; one that was taken over stays, and names the call that must be finished."""
-        if isinstance(claim, Claim) and call_of(claim.worker) == call_name(key):
+    def covers(self, project: Project, claim: Claim, entry: Entry) -> bool:
+        """Whether a call with events is one of the claimed client's."""
+        return bool(entry.events) and client_key(project.client_secret, identity_of(entry)) == claim.client
+
+    def give_back(self, claim: Claim | Held | None, key: CallKey, states: Mapping[str, EffectState]) -> None:
+        """Give back the claim on the client of a call, for which nothing was decided; `states` are the call's effects."""
+        if not isinstance(claim, Claim):
+            return
+        index = index_left(claim, key, states)
+        if index == claim.index:
             self._store.release(claim)
+            return
+        with suppress(ClaimLost):
+            self._store.finish(key, claim, Changes(), index)
 
 
 def bounded(crm: Crm, until: datetime, now: datetime) -> Crm:
@@ -63,6 +75,21 @@ def bounded(crm: Crm, until: datetime, now: datetime) -> Crm:
     """
     crm.http.deadline = crm.http.clock() + (until - SKEW - now).total_seconds()
     return crm
+
+
+def index_left(claim: Claim, key: CallKey, states: Mapping[str, EffectState]) -> str | None:
+    """The client's index as whoever decides nothing leaves it: it remembers what must be finished before anything is decided.
+
+    That is the call of a worker that died, from which the claim was taken over, and this call if it is not known what it has
+    written.
+    """
+    before = index_of(claim.index)
+    index, name, heir_of = before, call_name(key), call_of(claim.worker)
+    if heir_of != name:
+        index = index.with_doubt(heir_of, doubtful=True)
+    if is_unfinished(states):
+        index = index.with_doubt(name, doubtful=True)
+    return claim.index if index == before else index.dump()
 
 
 def identity_of(entry: Entry) -> str:

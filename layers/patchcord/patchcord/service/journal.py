@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -14,6 +14,7 @@ from patchcord.model.effects import Decision
 from patchcord.model.events import Event
 from patchcord.model.records import Client, Owner, Record, RecordKind, Ref
 from patchcord.scenarios.afterwards import ASSIGNEE, OWNER
+from patchcord.scenarios.overdue import PREFIX
 from patchcord.store.port import Entry
 
 
@@ -92,6 +93,26 @@ def effect_state(text: str) -> EffectState:
         watched=tree.get("watched", False),
         told=tree.get("told", False),
     )
+
+
+def states_of(entry: Entry) -> dict[str, EffectState]:
+    """The effects of the call itself. What follows an overdue task is somebody else's, who may be writing right now."""
+    return {key: effect_state(text) for key, text in entry.effects.items() if not key.startswith(PREFIX)}
+
+
+def is_unfinished(states: Mapping[str, EffectState]) -> bool:
+    """Whether it is not known what a call has written."""
+    return any(state.state is State.INTENDED for state in states.values())
+
+
+def withdrawn(states: Mapping[str, EffectState], decision: Decision) -> dict[str, EffectState]:
+    """What was intended or refused, and is not asked for any more by all that is known now: it holds up nobody."""
+    asked_for = {effect.key for effect in decision.effects}
+    return {
+        key: replace(state, state=State.WITHDRAWN, words="not asked for any more")
+        for key, state in states.items()
+        if state.state in {State.INTENDED, State.FAILED} and key not in asked_for
+    }
 
 
 def made_for(states: Mapping[str, EffectState]) -> dict[str, str | None]:

@@ -20,12 +20,12 @@ from patchcord.scenarios.decide import decide
 from patchcord.scenarios.matches import match
 from patchcord.scenarios.overdue import Late, escalation, key_of, next_due, task_of
 from patchcord.scenarios.routing import routes
-from patchcord.service.claims import LEASE, Claims, bounded, identity_of, unresolved
+from patchcord.service.claims import LEASE, Claims, bounded, identity_of, index_left
 from patchcord.service.clients import lag_of
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.deadlines import Watch
 from patchcord.service.gate import Gate, NotNow, Shut, kept_for_routing, look_up_cost
-from patchcord.service.journal import EffectState, State, effect_state, events_of, snapshot
+from patchcord.service.journal import EffectState, State, effect_state, events_of, snapshot, states_of
 from patchcord.service.observe import Observer
 from patchcord.service.projects import Project, Projects
 from patchcord.service.seeing import search_of
@@ -110,16 +110,16 @@ class Overdue:
         try:
             return self._guarded(look)
         finally:
-            self._store.release(look.claim)
+            self._claims.give_back(look.claim, look.watch.key, states_of(look.entry))
 
     def _claimed(self, project: Project, entry: Entry) -> Claim:
-        """The claim on the call's client. Raises CrmNotNow while somebody else has it, or has left something unfinished."""
+        """The claim on the call's client. Raises CrmNotNow while somebody else has it.
+
+        What another call has left unfinished is no hindrance: no record is decided on here.
+        """
         claim = self._claims.take(project, identity_of(entry), entry.key)
         if not isinstance(claim, Claim):
             raise CrmNotNow("client_busy")
-        if unresolved(claim, entry.key) is not None:
-            self._claims.give_back(claim, entry.key)
-            raise CrmNotNow("client_unresolved")
         return claim
 
     def _begun(self, project: Project, watch: Watch, entry: Entry, claim: Claim, deadline: Deadline) -> _Look:
@@ -220,7 +220,8 @@ class Overdue:
                 for effect in pending:
                     self._write(look, writer, effect)
             finally:
-                self._store.finish(look.watch.key, look.claim, self._changes(look, pending), look.claim.index)
+                index = index_left(look.claim, look.watch.key, states_of(look.entry))
+                self._store.finish(look.watch.key, look.claim, self._changes(look, pending), index)
         if any(look.states[effect.key].state is State.FAILED for effect in effects):
             raise EscalationRefused("crm_refused_escalation")
 

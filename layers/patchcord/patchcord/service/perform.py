@@ -7,6 +7,7 @@ client, an intent before and a result after each CRM write, and a look into the 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -29,7 +30,6 @@ from patchcord.model.talks import Talk
 from patchcord.model.timeline import Timeline, fold, is_ripe, ripe
 from patchcord.scenarios.afterwards import with_afterwards
 from patchcord.scenarios.decide import decide
-from patchcord.scenarios.overdue import PREFIX
 from patchcord.scenarios.reactivation import CAUGHT_UP, due_from
 from patchcord.scenarios.routing import routes
 from patchcord.scenarios.screen import nothing_due, screen
@@ -39,7 +39,17 @@ from patchcord.service.clients import Index, index_of
 from patchcord.service.clock import Clock, Deadline
 from patchcord.service.deadlines import STARTING, Deadlines, NotStarted, Watch
 from patchcord.service.gate import Gate, NotNow, Shut, kept_for_routing
-from patchcord.service.journal import IN_DOUBT, EffectState, Snapshot, State, decision_text, effect_state, events_of, made_for
+from patchcord.service.journal import (
+    IN_DOUBT,
+    EffectState,
+    Snapshot,
+    State,
+    decision_text,
+    events_of,
+    made_for,
+    states_of,
+    withdrawn,
+)
 from patchcord.service.projects import Project, Projects
 from patchcord.service.promises import promise_of
 from patchcord.service.seeing import LONG_AGO, Sight
@@ -90,12 +100,13 @@ class Performer:
         # the claim comes before the journal is read: what it says is then up to date for as long as the claim holds
         claim = self._claims.take(project, event.client, key) if event.client else None
         entry = self._store.accept(key, event.key, body, self._clock.now(), settled=False)
+        states, is_ours = states_of(entry), identity_of(entry) == event.client
         if event.key in entry.settled:
-            self._claims.give_back(claim, key)
-            return Report(Status.DUPLICATE, reason="repeated_delivery", effects=_states(entry))
+            self._claims.give_back(claim, key, states if is_ours else {})
+            return Report(Status.DUPLICATE, reason="repeated_delivery", effects=states)
         promise(None)
-        if identity_of(entry) != event.client:  # the other events of the call name somebody else
-            self._claims.give_back(claim, key)
+        if not is_ours:  # the other events of the call name somebody else
+            self._claims.give_back(claim, key, {})
             claim = None
         return self._proceed(project, entry, claim, deadline)
 
@@ -119,35 +130,38 @@ class Performer:
                     return Report(Status.WAITING, reason="client_busy", retry_after=timedelta(seconds=5))
                 entry = self._store.entry(key) or entry
                 if identity_of(entry) != identity:  # meanwhile it was heard who the client is
-                    self._claims.give_back(claim, key)
+                    self._claims.give_back(claim, key, {})
                     claim = None
                     continue
             other = unresolved(claim, key)
             if other is None:
                 return self._run(project, entry, claim, deadline, again=again)
-            report = self._resolve(project, other, claim, deadline)
+            report = self._resolve(project, entry, other, claim, deadline)
             if report.status in {Status.WAITING, Status.PARKED}:
                 return Report(report.status, reason="client_unresolved", retry_after=report.retry_after)
             claim = None
         return Report(Status.WAITING, reason="client_unresolved", retry_after=timedelta(seconds=30))
 
-    def _resolve(self, project: Project, other: CallKey, claim: Claim, deadline: Deadline) -> Report:
+    def _resolve(self, project: Project, entry: Entry, other: CallKey, claim: Claim, deadline: Deadline) -> Report:
         """Finish another call of the client first, of which nobody knows what it has written.
 
         Its worker died, or an answer of the CRM was lost. What it made may be invisible to the CRM's search for a while,
         so deciding anything else for this client before would make a second lead.
         """
-        entry = self._store.entry(other)
-        if entry is None or not entry.events:
-            self._store.release(claim)
+        unfinished = self._store.entry(other)
+        if unfinished is None or not self._claims.covers(project, claim, unfinished):
+            # nothing was stored, or it was erased since, or it was heard since that the call is another client's
+            index = index_of(claim.index).with_doubt(call_name(other), doubtful=False)
+            with suppress(ClaimLost):
+                self._store.finish(entry.key, claim, Changes(), index.dump())
             return Report(Status.DONE)
-        return self._run(project, entry, claim, deadline)
+        return self._run(project, unfinished, claim, deadline)
 
     def _hold(self, key: CallKey, event: Event, body: str, promise: Promise) -> Report:
         """Store an event that is acted upon later, when those that came about before it have arrived too."""
         entry = self._store.accept(key, event.key, body, self._clock.now(), settled=False)
         if event.key in entry.settled:
-            return Report(Status.DUPLICATE, reason="repeated_delivery", effects=_states(entry))
+            return Report(Status.DUPLICATE, reason="repeated_delivery", effects=states_of(entry))
         promise(_until_ripe([event], self._clock.now()))
         return Report(Status.WAITING, reason="events_may_follow")
 
@@ -187,27 +201,19 @@ class Performer:
 
     # --- one run ---
 
-    def _let_go(self, work: Work) -> None:
-        """Give the claim back before anything was written in this run; an older doubt about the call is kept."""
-        if any(state.state is State.INTENDED for state in work.states.values()):
-            index = work.index.with_doubt(call_name(work.entry.key), doubtful=True)
-            self._store.finish(work.entry.key, work.claim, Changes(), index.dump())
-        else:
-            self._store.release(work.claim)
-
     def _run(self, project: Project, entry: Entry, claim: Claim, deadline: Deadline, *, again: bool = False) -> Report:
         events = events_of(entry)
         due = ripe(events, self._clock.now())
         unripe = tuple(event for event in events if event not in due)
+        states = states_of(entry)
         if not due:
-            self._store.release(claim)
+            self._claims.give_back(claim, entry.key, states)
             return self._more_to_come(unripe)
         timeline = self.told_apart(project, fold(due))
         screened = screen(timeline, project.settings)
         if screened is not None:
             decision = Decision("ignored", reason=screened[0], rules=screened[1])
             return self._settle_without_crm(entry, claim, decision, unripe)
-        states = _states(entry)
         nothing = nothing_due(timeline, project.settings)
         if nothing is not None and not states:
             talk = talk_of(timeline, project.settings)
@@ -239,10 +245,16 @@ class Performer:
     def _settle_without_crm(
         self, entry: Entry, claim: Claim, decision: Decision, unripe: Sequence[Event], talk: Talk | None = None
     ) -> Report:
-        changes = Changes(settled=_all_but(entry, unripe), decision=decision_text(decision) if decision.situation else None)
-        index = claim.index if talk is None else index_of(claim.index).with_talk(call_name(entry.key), talk).dump()
+        changes = Changes(
+            effects=_texts(withdrawn(states_of(entry), decision)),
+            settled=_all_but(entry, unripe),
+            decision=decision_text(decision) if decision.situation else None,
+        )
+        before, name = index_of(claim.index), call_name(entry.key)
+        index = before.with_doubt(name, doubtful=False)
+        index = index if talk is None else index.with_talk(name, talk)
         try:
-            self._store.finish(entry.key, claim, changes, index)
+            self._store.finish(entry.key, claim, changes, claim.index if index == before else index.dump())
         except ClaimLost:  # this worker stood still; whoever took over has settled the events, or their promises will
             return Report(Status.WAITING, reason="claim_lost")
         status = Status.IGNORED if decision.situation == "ignored" else Status.DONE
@@ -261,14 +273,14 @@ class Performer:
         except ClaimLost:
             return Report(Status.WAITING, reason="claim_lost")
         except NotNow as wait:
-            self._let_go(work)
+            self._claims.give_back(work.claim, work.entry.key, work.states)
             reason = "cooling_down" if wait.cooling else "rate_limit"
             return Report(Status.WAITING, reason=reason, retry_after=wait.until - self._clock.now())
         except Shut as shut:
-            self._let_go(work)
+            self._claims.give_back(work.claim, work.entry.key, work.states)
             return Report(Status.PARKED, reason=shut.reason)
         except CrmError as error:
-            self._let_go(work)
+            self._claims.give_back(work.claim, work.entry.key, work.states)
             return self._unfinished(work, error)
 
     def _unfinished(self, work: Work, error: CrmError) -> Report:
@@ -404,13 +416,6 @@ class Performer:
             self._bury(promise_of(work.entry), "refused by the CRM: " + "; ".join(state.what for state in news))
         return bool(failed)
 
-    def _withdraw(self, writer: Writer, decision: Decision) -> None:
-        """What was intended or refused, and is not asked for any more by all that is known now, holds up nobody."""
-        asked_for = {effect.key for effect in decision.effects}
-        for key, state in writer.states.items():
-            if state.state in {State.INTENDED, State.FAILED} and key not in asked_for:
-                writer.states[key] = replace(state, state=State.WITHDRAWN, words="not asked for any more")
-
     def _watch(self, work: Work, writer: Writer, decision: Decision) -> bool:
         """Begin the wait for the deadlines of the open tasks that were written; False when that must be tried again.
 
@@ -436,7 +441,7 @@ class Performer:
     def _finish(self, work: Work, writer: Writer, seen: Snapshot, decision: Decision) -> Report:
         if not self._watch(work, writer, decision):
             return self._put_down(work, writer, seen, decision, Report(Status.WAITING, reason="deadline_not_watched"))
-        self._withdraw(writer, decision)
+        writer.states |= withdrawn(writer.states, decision)
         failed = self._give_up(work, writer)
         changes = Changes(
             effects=_texts(writer.states),
@@ -539,11 +544,6 @@ def _owners(states: Mapping[str, EffectState]) -> dict[str, str | None]:
 
 class _OutOfTime(Exception):
     """The function's time is nearly over."""
-
-
-def _states(entry: Entry) -> dict[str, EffectState]:
-    """The effects of the call itself. What follows an overdue task is somebody else's, who may be writing right now."""
-    return {key: effect_state(text) for key, text in entry.effects.items() if not key.startswith(PREFIX)}
 
 
 def _texts(states: Mapping[str, EffectState]) -> dict[str, str]:
