@@ -514,7 +514,10 @@ def _until_ripe(events: Sequence[Event], now: datetime) -> timedelta:
 
 
 def _all_but(entry: Entry, unripe: Sequence[Event]) -> frozenset[str]:
-    return frozenset(entry.events) - {event.key for event in unripe}
+    """What is settled: everything but the unripe. While there are any, the end is not settled either: an event that came
+    before it has no promise of its own, and the end's brings it back."""
+    open_still = [*unripe, *_end_of(entry)] if unripe else []
+    return frozenset(entry.events) - {event.key for event in open_still}
 
 
 def _owner(effect: Effect) -> str | None:
