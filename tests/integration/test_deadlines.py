@@ -56,8 +56,8 @@ def the_watch(product: World) -> Watch:
 
 
 def overdue_writes(twin: PipedriveTwin) -> list[Write]:
-    """The tasks and notes beyond the callback itself."""
-    return [write for write in twin.ledger if write.do in {"task", "note"}][1:]
+    """The tasks and notes beyond the callback itself, and changes of tasks."""
+    return [write for write in twin.ledger if write.do in {"task", "note"} or (write.do, write.kind) == ("update", "task")][1:]
 
 
 def states(product: World) -> dict[str, str]:
@@ -70,6 +70,13 @@ def user(product: World, name: str) -> str:
     project = product.service.projects.get("demo")
     assert project is not None
     return project.settings.employees[name].crm_user or ""
+
+
+def give(product: World, task: str, name: str) -> None:
+    """Somebody gives a task to somebody else, in the CRM."""
+    project = product.service.projects.get("demo")
+    assert project is not None
+    product.service.projects.crm(project).assign_task(task, user(product, name))
 
 
 # --- what is waited for ---
@@ -271,14 +278,44 @@ def test_a_note_at_the_client_is_all_where_that_is_wanted() -> None:
         assert "Anna Shevchenko" in str(note.fields)
 
 
-def test_a_task_is_handed_over_by_a_new_one_and_a_note() -> None:
+def test_a_task_is_handed_over_with_a_note() -> None:
     with stage(tasks={"on_overdue": "reassign"}) as (product, twin):
         product.post("missed", missed())
         assert run_all(product) == [["reassign"]]
-        callback, handed_over = twin.tasks()
-        assert (handed_over["title"], handed_over["assignee"]) == (callback["title"], user(product, "olena"))
-        assert [write.do for write in overdue_writes(twin)] == ["task", "note"]
-        assert "Handed over: Anna Shevchenko" in str(overdue_writes(twin)[1].fields)
+        (callback,) = twin.tasks()
+        assert callback["assignee"] == user(product, "olena")
+        note, _ = overdue_writes(twin)
+        assert "Handed over: Anna Shevchenko" in str(note.fields)
+
+
+def test_a_task_that_somebody_took_back_is_handed_over_again() -> None:
+    with stage(tasks={"on_overdue": "reassign", "overdue_repetitions": 2}) as (product, twin):
+        product.post("missed", missed())
+        state = the_watch(product).tree()
+        wait_until(product, state["due_at"])
+        again = look(product, state)
+        give(product, twin.tasks()[0]["id"], "boris")
+        assert run(product, again) == ["reassign"]
+        (callback,) = twin.tasks()
+        assert callback["assignee"] == user(product, "olena")
+        assert "Handed over: Boris Shevchenko" in str(overdue_writes(twin)[-2].fields)
+
+
+@pytest.mark.parametrize("nth", [0, 1], ids=["note", "task"])
+def test_a_task_that_was_handed_over_although_the_answer_was_lost_is_not_the_senior_managers_fault(nth: int) -> None:
+    with stage(tasks={"on_overdue": "reassign"}) as (product, twin):
+        product.post("missed", missed())
+        state = the_watch(product).tree()
+        wait_until(product, state["due_at"])
+        twin.misbehave(Fault("lose_answer", method="POST|PATCH|PUT", path="notes|activities", skip=nth))
+        with pytest.raises(CrmNotNow):
+            look(product, state)
+        wait_until(product, "2026-03-05T20:00:00Z")
+        assert run(product, state) == ["reassign"]
+        assert twin.tasks()[0]["assignee"] == user(product, "olena")
+        (note,) = (write for write in overdue_writes(twin) if write.do == "note")
+        assert "Handed over: Anna Shevchenko" in str(note.fields)
+        assert set(states(product).values()) == {"done"}
 
 
 def test_it_is_repeated_as_often_and_as_late_as_the_project_says() -> None:
@@ -316,7 +353,7 @@ def test_the_senior_manager_to_whom_it_was_handed_over_may_be_late_as_well() -> 
     with stage(tasks={"on_overdue": "reassign", "overdue_repetitions": 2}) as (product, twin):
         product.post("missed", missed())
         assert run_all(product) == [["reassign", "reassign"]]
-        assert [write.do for write in overdue_writes(twin)] == ["task", "note", "note"]
+        assert [write.do for write in overdue_writes(twin)] == ["note", "update", "note"]
         assert "Olena Shevchenko" in str(overdue_writes(twin)[2].fields)
 
 
@@ -404,7 +441,7 @@ def test_a_look_that_is_repeated_writes_nothing_twice() -> None:
         state = the_watch(product).tree()
         wait_until(product, state["due_at"])
         assert look(product, state) == look(product, state)
-        assert [write.do for write in overdue_writes(twin)] == ["task", "note"]
+        assert [write.do for write in overdue_writes(twin)] == ["note", "update"]
 
 
 def test_two_looks_at_the_same_time_do_not_both_write() -> None:

@@ -172,6 +172,7 @@ def test_whatever_dies_it_is_escalated_once(action: str, at: int, before: bool) 
         product.post("missed", missed())
         (watch,) = deadlines.started.values()
         assert looked(product, dying, watch.tree())["next"] == "done"
-        written = Counter(write.do for write in twin.ledger)
-        expected = {"note": {"task": 1, "note": 1}, "remind_senior": {"task": 2}, "reassign": {"task": 2, "note": 1}}
+        # to give a task to the same person again changes nothing
+        written = Counter(write.do for write in twin.ledger if write.fields)
+        expected = {"note": {"task": 1, "note": 1}, "remind_senior": {"task": 2}, "reassign": {"task": 1, "note": 1, "update": 1}}
         assert written == expected[action]

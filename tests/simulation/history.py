@@ -13,12 +13,14 @@ FREEZES = (5, 40, 61, 200, 3700)
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """A project: its CRM, its telephony, whether the CRM's search lags, and which clients (by number) it knows already."""
+    """A project: its CRM, its telephony, whether the CRM's search lags, which clients (by number) it knows already, and what
+    follows an overdue task."""
 
     vendor: str = "pipedrive"
     provider: str = "ringostat"
     lags: bool = False
     known: tuple[int, ...] = ()
+    overdue: str = "remind_senior"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from patchcord.model.phone import read_phone
 from patchcord.model.settings import Settings
 from patchcord.model.timeline import fold
 from patchcord.scenarios.decide import decide
-from patchcord.scenarios.overdue import PREFIX
+from patchcord.scenarios.overdue import PREFIX, handing_over
 from patchcord.scenarios.profiles import effective
 from patchcord.service.journal import EffectState, State, effect_state, events_of, snapshot
 from patchcord.store.port import Entry
@@ -212,8 +212,8 @@ def every_task_for_somebody(result: Result) -> None:
 
 
 def everything_for_the_right_one(result: Result) -> None:
-    """Owners and assignees are whom the decision on the complete call says, whatever the order of its events. A call whose
-    end was never told is not complete."""
+    """Owners and assignees are whom the decision on the complete call says, whatever the order of its events; an overdue task
+    may have been handed over. A call whose end was never told is not complete."""
     users = {name: employee.crm_user for name, employee in result.settings.employees.items()}
     twin = result.place.twin
     for entry in (entry for entry in result.entries if _is_complete(entry)):
@@ -227,8 +227,11 @@ def everything_for_the_right_one(result: Result) -> None:
                 if found and found[0].get("owner") not in {None, users[effect.owner]}:
                     raise Broken("everything for the right one", f"{entry.key.call} {effect.key} is {found[0].get('owner')}'s")
             if isinstance(effect, CreateTask) and effect.assignee:
+                right = {None, users[effect.assignee]}
+                if handing_over(effect.key, 1) in states and result.settings.senior is not None:
+                    right.add(result.settings.senior.crm_user)
                 for task in (task for task in twin.tasks() if str(task["id"]) == state.id):
-                    if task.get("assignee") not in {None, users[effect.assignee]}:
+                    if task.get("assignee") not in right:
                         raise Broken("everything for the right one", f"{entry.key.call} {effect.key}: {task.get('assignee')}")
 
 

@@ -316,6 +316,7 @@ def _place(number: int, history: History, clock: ManualClock, secrets: MemorySec
     for person, extension in EXTENSIONS.items():
         body["employees"][person]["extension"] = extension
     body["crm"]["options"] = dict(connection.options)
+    body["tasks"] = {"on_overdue": office.overdue}
     body["forms"] = {"enabled": True, "origins": [SITE]}
     body["telephony"] = {"provider": office.provider, "base_url": NOBODY, "secrets": [secret_hash(SECRET)]}
     body = merge(body, MEGAPLAN if office.vendor == "megaplan" else {})

@@ -24,6 +24,7 @@ offices = st.builds(
     provider=st.sampled_from(("ringostat", "mango")),
     lags=st.booleans(),
     known=st.sampled_from(((), (), (1,), (0,))),
+    overdue=st.sampled_from(("remind_senior", "remind_senior", "reassign", "note")),
 )
 seconds = st.sampled_from((0, 0, 0, 1, 3, 20, 45, 70, 130, 600))
 

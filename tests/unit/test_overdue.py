@@ -15,7 +15,7 @@ from patchcord.model.settings import Settings
 from patchcord.model.timeline import fold
 from patchcord.scenarios.constraints import check
 from patchcord.scenarios.decide import decide
-from patchcord.scenarios.overdue import Late, escalation, key_of, next_due, task_of
+from patchcord.scenarios.overdue import Late, escalation, handing_over, key_of, next_due, task_of
 from patchcord.scenarios.profiles import InvalidSettings, effective
 from patchcord.service.journal import EffectState, Snapshot, State, effect_state, snapshot
 from tests.unit.builders import answered, called, client, contact, lead, missed, project, told
@@ -25,16 +25,16 @@ NOW = datetime(2026, 3, 5, 14, 0, tzinfo=UTC)
 FOR_ANNA = {"rows.in_missed_existing.task.assignee": "anna"}
 
 
-def late(settings: Settings, *, employee: str | None = "anna", round: int = 1) -> tuple[Late, Any]:
+def late(settings: Settings, *, employee: str | None = "anna", round: int = 1, begun: bool = False) -> tuple[Late, Any]:
     timeline = fold(missed())
     task = task_of(decide(timeline, LEAD, settings), "task:callback")
     assert task is not None
-    return Late(task, NOW, settings.employees.get(employee or ""), round), timeline
+    return Late(task, NOW, settings.employees.get(employee or ""), round, begun), timeline
 
 
-def effects(employee: str | None = "anna", round: int = 1, **changes: Any) -> tuple[Any, ...]:
+def effects(employee: str | None = "anna", round: int = 1, begun: bool = False, **changes: Any) -> tuple[Any, ...]:
     settings = project(changes=FOR_ANNA | {key.replace("__", "."): value for key, value in changes.items()})
-    found, timeline = late(settings, employee=employee, round=round)
+    found, timeline = late(settings, employee=employee, round=round, begun=begun)
     return escalation(found, timeline, settings, NOW)
 
 
@@ -84,6 +84,20 @@ def test_a_reminder() -> None:
     assert (reminder.kind, reminder.completed, reminder.assignee) == (TaskKind.OVERDUE, False, "senior")
     assert reminder.key == key_of("task:callback", 1) == "overdue:task:callback:1"
     assert reminder.due_at == NOW + timedelta(hours=4)
+
+
+def test_the_task_itself_is_handed_over_after_a_note() -> None:
+    note, given = effects(tasks__on_overdue="reassign")
+    assert (note.key, note.about) == (key_of("task:callback", 1), "overdue")
+    assert (given.key, given.effect, given.assignee) == (handing_over("task:callback", 1), "task:callback", "senior")
+    assert note.note.startswith("Handed over: ")
+
+
+def test_what_was_begun_is_finished_although_the_task_is_with_the_senior_manager_by_now() -> None:
+    assert [effect.key for effect in effects("senior", begun=True, tasks__on_overdue="reassign")] == [
+        key_of("task:callback", 1),
+        handing_over("task:callback", 1),
+    ]
 
 
 def test_each_round_has_keys_of_its_own() -> None:

@@ -160,13 +160,15 @@ class CompleteTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignTask:
-    """A task of this very call, given to whom the whole call says. `effect` is the key of the effect that wrote it."""
+    """A task of this very call, given to somebody else: to whom the whole call says, or because it is `late`. `effect` is
+    the key of the effect that wrote it."""
 
     key: str
     at: Moment
     rules: tuple[str, ...]
     effect: str
     assignee: str
+    late: bool = False
 
 
 Effect = CreateRecord | UpdateRecord | CreateTask | LogCall | AddRecording | ShowPopup | CompleteTask | AssignTask

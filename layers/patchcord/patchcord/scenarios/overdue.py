@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from patchcord.model.effects import CreateTask, Decision, Effect, TaskKind, UpdateRecord
+from patchcord.model.effects import AssignTask, CreateTask, Decision, Effect, TaskKind, UpdateRecord
 from patchcord.model.employees import Employee
 from patchcord.model.settings import Settings
 from patchcord.model.timeline import Timeline
@@ -19,12 +19,13 @@ PREFIX = "overdue:"
 @dataclass(frozen=True, slots=True)
 class Late:
     """A task that is late: the effect that made it, its deadline, with whom it is by now, and how often it was late before
-    plus one."""
+    plus one. `begun` says that an earlier try of this round meant to hand it over: with the senior manager it may be since."""
 
     task: CreateTask
     due_at: datetime
     employee: Employee | None
     round: int
+    begun: bool = False
 
 
 def task_of(decision: Decision, key: str) -> CreateTask | None:
@@ -38,6 +39,11 @@ def key_of(task: str, round: int) -> str:
     return f"{PREFIX}{task}:{round}"
 
 
+def handing_over(task: str, round: int) -> str:
+    """The key of giving the task with this key to the senior manager in a round."""
+    return f"{key_of(task, round)}:assignee"
+
+
 def next_due(now: datetime, settings: Settings) -> datetime:
     """When somebody looks again, and when what is written now is due."""
     return due_after(now, settings.tasks.overdue_every or settings.tasks.deadline, settings)
@@ -46,16 +52,16 @@ def next_due(now: datetime, settings: Settings) -> datetime:
 def escalation(late: Late, timeline: Timeline, settings: Settings, now: datetime) -> tuple[Effect, ...]:
     """What is written, in this order; nothing if there is neither anybody to be given a task nor a record for a note.
 
-    The senior manager who is late himself is given no second task: a note tells everybody else (design 10). No CRM's port
-    changes the assignee of a task, so `reassign` is a task of its own for the senior manager, and a note that says so.
+    The senior manager who is late himself is given no second task: a note tells everybody else (design 10).
     """
     action, senior = settings.tasks.on_overdue, settings.senior
-    if senior is None or not senior.known or late.employee == senior or action == "note":
-        return _note(late, timeline, settings, key_of(late.task.key, late.round), "overdue")
+    senior_is_late = late.employee == senior and not late.begun
+    if senior is None or not senior.known or senior_is_late or action == "note":
+        return _note(late, timeline, settings, "overdue")
     if action == "remind_senior":
         return (_reminder(late, timeline, settings, senior, now),)
-    handed_over = _handed_over(late, timeline, settings, senior, now)
-    return handed_over, *_note(late, timeline, settings, f"{handed_over.key}:note", "handed_over")
+    # the note comes first: it tells who was late, which nobody can tell any more once the task is handed over
+    return *_note(late, timeline, settings, "handed_over"), _handed_over(late, senior)
 
 
 def _reminder(late: Late, timeline: Timeline, settings: Settings, senior: Employee, now: datetime) -> CreateTask:
@@ -75,28 +81,29 @@ def _reminder(late: Late, timeline: Timeline, settings: Settings, senior: Employ
     )
 
 
-def _handed_over(late: Late, timeline: Timeline, settings: Settings, senior: Employee, now: datetime) -> CreateTask:
-    return CreateTask(
-        key=key_of(late.task.key, late.round),
+def _handed_over(late: Late, senior: Employee) -> AssignTask:
+    return AssignTask(
+        key=handing_over(late.task.key, late.round),
         at=late.task.at,
         rules=late.task.rules,
-        kind=late.task.kind,
-        completed=False,
+        effect=late.task.key,
         assignee=senior.key,
-        targets=late.task.targets,
-        title=late.task.title,
-        text=f"{_line(late, timeline, settings, 'handed_over')}\n{late.task.text}",
-        due_at=next_due(now, settings),
-        recording=late.task.recording,
-        board=late.task.board,
+        late=True,
     )
 
 
-def _note(late: Late, timeline: Timeline, settings: Settings, key: str, line: str) -> tuple[UpdateRecord, ...]:
+def _note(late: Late, timeline: Timeline, settings: Settings, line: str) -> tuple[UpdateRecord, ...]:
     """A note at the record that the task belongs to; a hidden caller's task belongs to none."""
     text = _line(late, timeline, settings, line)
     return tuple(
-        UpdateRecord(key=key, at=late.task.at, rules=late.task.rules, target=target, about="overdue", note=text)
+        UpdateRecord(
+            key=key_of(late.task.key, late.round),
+            at=late.task.at,
+            rules=late.task.rules,
+            target=target,
+            about="overdue",
+            note=text,
+        )
         for target in late.task.targets[:1]
     )
 

@@ -18,7 +18,7 @@ from patchcord.model.records import Client, Ref
 from patchcord.model.timeline import Timeline, fold
 from patchcord.scenarios.decide import decide
 from patchcord.scenarios.matches import match
-from patchcord.scenarios.overdue import Late, escalation, key_of, next_due, task_of
+from patchcord.scenarios.overdue import Late, escalation, handing_over, key_of, next_due, task_of
 from patchcord.scenarios.routing import routes
 from patchcord.service.claims import LEASE, Claims, bounded, identity_of, index_left
 from patchcord.service.clients import lag_of
@@ -167,9 +167,8 @@ class Overdue:
         if task is None:
             return done(watch, "not_asked_for_any_more")
         employee = settings.directory.of_crm_user(assignee) if assignee else settings.employees.get(task.assignee or "")
-        if written and settings.tasks.on_overdue == "reassign":
-            employee = settings.senior  # to whom it was handed over
-        late = Late(task, watch.due_at, employee, watch.round)
+        begun = handing_over(watch.effect, watch.round) in look.states
+        late = Late(task, watch.due_at, employee, watch.round, begun)
         effects = escalation(late, timeline, settings, self._clock.now())
         if not effects:
             return done(watch, "nobody_to_tell")

@@ -294,10 +294,11 @@ class Writer:
     def _assign(self, effect: AssignTask) -> None:
         """Give a task of this call to somebody else. One that was deleted, or is done with for good, stays as it is."""
         written, user = self.states.get(effect.effect), self._user(effect.assignee)
-        is_right = self._is_for(effect.effect, effect.assignee, effect.key)
+        is_right = not effect.late and self._is_for(effect.effect, effect.assignee, effect.key)
         if written is not None and written.id is not None and user is not None and not is_right:
             self.gate.spend(1)
-            final = () if self.crm.declaration.assigns_ticked_off else (Rejected,)
+            # a late one was seen open just now: a refusal means something else
+            final = () if effect.late or self.crm.declaration.assigns_ticked_off else (Rejected,)
             with suppress(Gone, *final):
                 self.crm.assign_task(written.id, user)
             self.states[effect.effect] = replace(written, owner=effect.assignee)
@@ -377,6 +378,6 @@ def in_words(effect: Effect) -> str:
         case CompleteTask():
             return "callback task completed: the client was reached"
         case AssignTask():
-            return f"{effect.effect} given to whom the whole call says"
+            return f"{effect.effect} given to {'the senior manager' if effect.late else 'whom the whole call says'}"
         case ShowPopup():
             return "pop-up, shown by the CRM's own app"
