@@ -171,6 +171,29 @@ def test_a_lost_answer_is_looked_for_before_anything_else_is_done_for_the_client
         assert written(twin) == ONE_OF_EACH | {"task": 2}
 
 
+FINISHING = 30
+"""More I/Os than finishing another call and then the own one take."""
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_a_worker_that_dies_while_it_finishes_another_call_leaves_that_one_to_be_finished_first(before: bool) -> None:
+    """The answer to the first call's contact was lost. Whoever comes next must not decide the second call before it, although
+    it is the second one's worker that has died."""
+    for at in range(PROMISED + 1, FINISHING):
+        dying = Dying(at, before)
+        with dying_world(dying) as (product, twin):
+            twin.misbehave(Fault("lose_answer", method="POST", path="persons"))
+            product.post("in.after", after_call())
+            product.clock.sleep(2 * LAG.total_seconds())
+            dying.armed = True
+            with suppress(Killed):
+                product.post("missed", missed("ua1_-1772704900.2"))
+            dying.armed = False
+            product.clock.sleep(65)
+            product.keep_promises()
+            assert written(twin) == ONE_OF_EACH | {"task": 2}, f"died at I/O {at}"
+
+
 def test_what_another_call_has_written_is_not_taken_for_ones_own() -> None:
     """The CRM fails before it does the work: who looks for the task finds none, though an earlier call has the same."""
     with dying_world(Dying(0, before=False)) as (product, twin):

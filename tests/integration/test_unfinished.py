@@ -77,6 +77,16 @@ def died(product: World, call: str) -> str:
     return f"ringostat {call}"
 
 
+def test_a_worker_that_dies_over_a_dead_ones_claim_is_not_taken_for_it() -> None:
+    """It has written nothing yet: what must be finished is still what the first one has left."""
+    with stage() as (product, _):
+        product.post("missed", missed())
+        dead = died(product, "ua1_-1772704900.2")
+        died(product, "ua1_-1772704901.3")
+        assert product.post("missed", missed())["status"] == "duplicate"
+        assert doubtful(product) == (dead,)
+
+
 def test_a_repeated_webhook_that_takes_over_a_claim_leaves_it_to_whoever_comes_next() -> None:
     with stage() as (product, _):
         product.post("missed", missed())

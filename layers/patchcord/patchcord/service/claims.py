@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from patchcord.crm.port import Crm
 from patchcord.model.timeline import fold
-from patchcord.service.clients import client_key, index_of
+from patchcord.service.clients import Index, client_key, index_of
 from patchcord.service.clock import SKEW, Clock, Deadline
 from patchcord.service.journal import EffectState, events_of, is_unfinished
 from patchcord.service.projects import Project
@@ -30,13 +31,15 @@ class Claims:
 
     def take(self, project: Project, identity: str, key: CallKey) -> Claim | Held:
         """The client's claim. One whose worker died is taken over in the name of that worker's call, so that the call is
-        known as unfinished to whoever comes next, even if this worker dies as well."""
+        known as unfinished to whoever comes next, even if this worker dies as well; and the claim's index names it, last."""
         now = self._clock.now()
         client = client_key(project.client_secret, identity)
         answer = self._store.claim(project.name, client, worker_name(call_name(key)), now, now + LEASE)
         if isinstance(answer, Held) and answer.worker and answer.until <= now:
-            heir = worker_name(call_of(answer.worker))
-            answer = self._store.claim(project.name, client, heir, now, now + LEASE, over=answer.worker)
+            dead = call_of(answer.worker)
+            answer = self._store.claim(project.name, client, worker_name(dead), now, now + LEASE, over=answer.worker)
+            if isinstance(answer, Claim):
+                answer = replace(answer, index=index_of(answer.index).with_doubt(dead, doubtful=True).dump())
         return answer
 
     def wait(self, project: Project, identity: str, key: CallKey, deadline: Deadline) -> Claim | None:
@@ -60,11 +63,11 @@ class Claims:
         if not isinstance(claim, Claim):
             return
         index = index_left(claim, key, states)
-        if index == claim.index:
+        if index == index_of(claim.index) and not index.doubtful:
             self._store.release(claim)
             return
         with suppress(ClaimLost):
-            self._store.finish(key, claim, Changes(), index)
+            self._store.finish(key, claim, Changes(), index.dump())
 
 
 def bounded(crm: Crm, until: datetime, now: datetime) -> Crm:
@@ -77,19 +80,9 @@ def bounded(crm: Crm, until: datetime, now: datetime) -> Crm:
     return crm
 
 
-def index_left(claim: Claim, key: CallKey, states: Mapping[str, EffectState]) -> str | None:
-    """The client's index as whoever decides nothing leaves it: it remembers what must be finished before anything is decided.
-
-    That is the call of a worker that died, from which the claim was taken over, and this call if it is not known what it has
-    written.
-    """
-    before = index_of(claim.index)
-    index, name, heir_of = before, call_name(key), call_of(claim.worker)
-    if heir_of != name:
-        index = index.with_doubt(heir_of, doubtful=True)
-    if is_unfinished(states):
-        index = index.with_doubt(name, doubtful=True)
-    return claim.index if index == before else index.dump()
+def index_left(claim: Claim, key: CallKey, states: Mapping[str, EffectState]) -> Index:
+    """The client's index as whoever decides nothing for it leaves it; `states` are the effects of the call it worked on."""
+    return index_of(claim.index).with_doubt(call_name(key), is_unfinished(states))
 
 
 def identity_of(entry: Entry) -> str:
@@ -112,9 +105,13 @@ def call_name(key: CallKey) -> str:
 
 
 def unresolved(claim: Claim, key: CallKey) -> CallKey | None:
-    """Another call of the client that must be finished before anything is decided for this one."""
-    for name in (call_of(claim.worker), *index_of(claim.index).doubtful):
-        if name != call_name(key):
-            provider, call = name.split(" ", 1)
-            return CallKey(key.project, provider, call)
-    return None
+    """Another call of the client that must be finished before anything is decided for this one: the first of the doubtful.
+
+    They stand in the order in which they came into doubt. Whatever came after this call has had to wait for it, and has
+    written nothing, even if its worker died meanwhile.
+    """
+    first = next(iter(index_of(claim.index).doubtful), call_name(key))
+    if first == call_name(key):
+        return None
+    provider, call = first.split(" ", 1)
+    return CallKey(key.project, provider, call)

@@ -38,8 +38,9 @@ class Index:
     """What is known of a client without asking the CRM.
 
     `callback` is the id of our last callback task. `doubtful` names the calls of which it is not known what they have
-    written: until they are finished nothing else may be decided for the client. `talks` are the latest calls by their id,
-    `owner` is the employee who was last seen as the client's responsible: both for smart routing.
+    written, in the order in which they came into doubt: until they are finished nothing else may be decided for the client.
+    `talks` are the latest calls by their id, `owner` is the employee who was last seen as the client's responsible: both for
+    smart routing.
     """
 
     made: tuple[Made, ...] = ()
@@ -61,9 +62,10 @@ class Index:
         return replace(self, talks=tuple(latest[-MOST_TALKS:]))
 
     def with_doubt(self, call: str, doubtful: bool) -> Index:
-        """The index with or without this call among the doubtful ones."""
-        others = tuple(other for other in self.doubtful if other != call)
-        return replace(self, doubtful=(*others, call) if doubtful else others)
+        """The index with or without this call among the doubtful ones; one that is known as doubtful keeps its place."""
+        if doubtful:
+            return self if call in self.doubtful else replace(self, doubtful=(*self.doubtful, call))
+        return replace(self, doubtful=tuple(other for other in self.doubtful if other != call))
 
     def with_made(self, records: Iterable[Record], call: str, at: datetime) -> Index:
         """The index with records that a call has made; repeating it changes nothing."""

@@ -220,7 +220,7 @@ class Overdue:
                     self._write(look, writer, effect)
             finally:
                 index = index_left(look.claim, look.watch.key, states_of(look.entry))
-                self._store.finish(look.watch.key, look.claim, self._changes(look, pending), index)
+                self._store.finish(look.watch.key, look.claim, self._changes(look, pending), index.dump())
         if any(look.states[effect.key].state is State.FAILED for effect in effects):
             raise EscalationRefused("crm_refused_escalation")
 
