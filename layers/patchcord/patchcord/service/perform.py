@@ -203,7 +203,9 @@ class Performer:
 
     def _run(self, project: Project, entry: Entry, claim: Claim, deadline: Deadline, *, again: bool = False) -> Report:
         events = events_of(entry)
-        due = ripe(events, self._clock.now())
+        may = ripe(events, self._clock.now())
+        # what somebody has acted upon is not taken back because this worker's clock is behind
+        due = tuple(event for event in events if event in may or event.key in entry.settled)
         unripe = tuple(event for event in events if event not in due)
         states = states_of(entry)
         if not due:
