@@ -56,7 +56,8 @@ class Claims:
 
     def covers(self, project: Project, claim: Claim, entry: Entry) -> bool:
         """Whether a call with events is one of the claimed client's."""
-        return bool(entry.events) and client_key(project.client_secret, identity_of(entry)) == claim.client
+        client = client_key(project.client_secret, identity_of(entry))
+        return bool(entry.events) and client == claim.client
 
     def give_back(self, claim: Claim | Held | None, key: CallKey, states: Mapping[str, EffectState]) -> None:
         """Give back the claim on the client of a call, for which nothing was decided; `states` are the call's effects."""
