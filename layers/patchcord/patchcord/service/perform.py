@@ -6,6 +6,7 @@ client, an intent before and a result after each CRM write, and a look into the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -46,6 +47,7 @@ from patchcord.service.journal import (
     State,
     decision_text,
     events_of,
+    is_unfinished,
     made_for,
     states_of,
     withdrawn,
@@ -208,6 +210,10 @@ class Performer:
         due = tuple(event for event in events if event in may or event.key in entry.settled)
         unripe = tuple(event for event in events if event not in due)
         states = states_of(entry)
+        if entry.settled >= entry.events.keys() and not again and not is_unfinished(states):
+            # another worker has finished it meanwhile: nothing is decided anew, on a client who may have changed since
+            self._claims.give_back(claim, entry.key, states)
+            return _finished(entry, states)
         if not due:
             self._claims.give_back(claim, entry.key, states)
             return self._more_to_come(unripe)
@@ -492,6 +498,14 @@ def _kept_without_work(event: Event, settings: Settings) -> Decision | None:
         return Decision("ignored", reason=screened[0], rules=screened[1])
     nothing = nothing_due(timeline, settings)
     return nothing if talk_of(timeline, settings) is None else None
+
+
+def _finished(entry: Entry, states: Mapping[str, EffectState]) -> Report:
+    """What stands in the journal of a call that is carried out."""
+    decision = json.loads(entry.decision) if entry.decision else {}
+    situation, failed = decision.get("situation", ""), any(state.state is State.FAILED for state in states.values())
+    status = Status.FAILED if failed else Status.IGNORED if situation == "ignored" else Status.DONE
+    return Report(status, situation, decision.get("reason", ""), tuple(decision.get("rules", ())), states)
 
 
 def _requests_of(effects: Sequence[Effect]) -> int:
